@@ -1,0 +1,61 @@
+"""A channel to a neighbour: credential, request id and deadline on every call, and failures translated."""
+
+from collections.abc import Awaitable
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+import grpc.aio
+from google.protobuf.message import Message
+
+from tallystick.runtime import request_id
+from tallystick.runtime.grpc_status import failure_of
+
+_OPTIONS = (
+    ("grpc.lb_policy_name", "round_robin"),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.enable_retries", 0),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+)
+
+Request_contra = TypeVar("Request_contra", bound=Message, contravariant=True)
+Response_co = TypeVar("Response_co", bound=Message, covariant=True)
+
+
+class UnaryMethod(Protocol[Request_contra, Response_co]):
+    """A method of an asynchronous stub."""
+
+    def __call__(
+        self, request: Request_contra, *, timeout: float | None, metadata: tuple[tuple[str, str], ...]
+    ) -> Awaitable[Response_co]:
+        """Make the call."""
+
+
+class Neighbour:
+    """One service, as another sees it."""
+
+    def __init__(self, target: str, credential: str) -> None:
+        self.channel = grpc.aio.insecure_channel(target, options=_OPTIONS)
+        self._credential = credential
+
+    async def call(
+        self, method: UnaryMethod[Request_contra, Response_co], request: Request_contra, *, seconds: float
+    ) -> Response_co:
+        """Make a call and return the answer; raise the `Failure` that it ended with."""
+        metadata = (("authorization", f"Bearer {self._credential}"), (request_id.HEADER, request_id.current()))
+        try:
+            return await method(request, timeout=seconds, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            raise failure_of(error) from error
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self.channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()

@@ -1,0 +1,173 @@
+"""gRPC servers: one interceptor in two forms, asynchronous and synchronous.
+
+Around every call it binds the request id, identifies the caller, asks the allow-list, bounds the time, carries failures
+across by the one table, and logs one line. Neither messages nor metadata are ever logged.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+import grpc
+import grpc.aio
+
+from tallystick.runtime import allow_list, callers, request_id
+from tallystick.runtime.callers import Caller
+from tallystick.runtime.failures import Failure, TimedOut
+from tallystick.runtime.grpc_status import status_of
+from tallystick.runtime.lifecycle import StartError
+from tallystick.runtime.log import logger
+from tallystick.runtime.randomness import Randomness
+from tallystick.runtime.settings import PREFIX, ListenAddress
+
+_MAX_MESSAGE_BYTES = 256 * 1024
+_LONGEST_CALL_SECONDS = 10.0
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+    ("grpc.max_concurrent_streams", 1000),
+    ("grpc.max_connection_age_ms", 90_000),
+    ("grpc.max_connection_age_grace_ms", 20_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+)
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+_log = logger(__name__)
+
+
+class IdentifiesCaller(Protocol):
+    """Says who is behind a call's `authorization` metadata; raises `Unauthenticated` when nobody known is."""
+
+    async def identify(self, authorization: str | None) -> Caller:
+        """Return the caller."""
+
+
+class IdentifiesCallerSync(Protocol):
+    """The same for the synchronous server."""
+
+    def identify(self, authorization: str | None) -> Caller:
+        """Return the caller."""
+
+
+def aio_server(callers_: IdentifiesCaller, randomness: Randomness) -> grpc.aio.Server:
+    """Return an asynchronous server on which every method is guarded."""
+    return grpc.aio.server(
+        interceptors=[_AioGuard(callers_, randomness)], options=_OPTIONS, maximum_concurrent_rpcs=2000
+    )
+
+
+def sync_server(callers_: IdentifiesCallerSync, randomness: Randomness, *, threads: int) -> grpc.Server:
+    """Return a synchronous server on which every method is guarded."""
+    return grpc.server(
+        ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
+        interceptors=[_SyncGuard(callers_, randomness)],
+        options=_OPTIONS,
+        maximum_concurrent_rpcs=2000,
+    )
+
+
+def listen(server: grpc.Server | grpc.aio.Server, name: str, address: ListenAddress) -> int:
+    """Bind a server in plaintext and return the port; raise `StartError` when it is taken."""
+    try:
+        return int(server.add_insecure_port(str(address)))
+    except RuntimeError:
+        raise StartError(
+            f"{PREFIX}{name}: {address} cannot be used: stop what listens there or choose another address"
+        ) from None
+
+
+class _AioGuard(grpc.aio.ServerInterceptor):
+    def __init__(self, callers_: IdentifiesCaller, randomness: Randomness) -> None:
+        self._callers = callers_
+        self._randomness = randomness
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Request, Response] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Request, Response] | None:
+        handler = await continuation(handler_call_details)
+        method = str(handler_call_details.method)
+        if handler is None or method in allow_list.OPEN_METHODS:
+            return handler
+        metadata = _metadata(handler_call_details)
+        behaviour: Any = handler.unary_unary
+
+        async def guarded(request: Request, context: grpc.aio.ServicerContext[Request, Response]) -> Response | None:
+            began = time.monotonic()
+            request_id.begin(request_id.accepted(metadata.get(request_id.HEADER), str(self._randomness.uuid())))
+            try:
+                async with asyncio.timeout(min(context.time_remaining(), _LONGEST_CALL_SECONDS)):
+                    caller = await self._callers.identify(metadata.get("authorization"))
+                    allow_list.check(method, caller)
+                    callers.begin(caller)
+                    answer: Response = await behaviour(request, context)
+            except TimeoutError:
+                error: Exception = TimedOut("the call took too long")
+            except Exception as caught:  # noqa: BLE001 - whatever it is must cross by the table
+                error = caught
+            else:
+                _log_call(method, began, None)
+                return answer
+            _log_call(method, began, error)
+            status = status_of(error)
+            return await context.abort(status.code, status.details, status.trailing_metadata)
+
+        return grpc.unary_unary_rpc_method_handler(guarded, handler.request_deserializer, handler.response_serializer)
+
+
+class _SyncGuard(grpc.ServerInterceptor):
+    def __init__(self, callers_: IdentifiesCallerSync, randomness: Randomness) -> None:
+        self._callers = callers_
+        self._randomness = randomness
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Request, Response] | None],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Request, Response] | None:
+        handler = continuation(handler_call_details)
+        method = str(handler_call_details.method)
+        if handler is None or method in allow_list.OPEN_METHODS:
+            return handler
+        metadata = _metadata(handler_call_details)
+        behaviour: Any = handler.unary_unary
+
+        def guarded(request: Request, context: grpc.ServicerContext) -> Response:
+            began = time.monotonic()
+            request_id.begin(request_id.accepted(metadata.get(request_id.HEADER), str(self._randomness.uuid())))
+            try:
+                caller = self._callers.identify(metadata.get("authorization"))
+                allow_list.check(method, caller)
+                callers.begin(caller)
+                answer: Response = behaviour(request, context)
+            except Exception as error:  # noqa: BLE001 - whatever it is must cross by the table
+                _log_call(method, began, error)
+                context.abort_with_status(status_of(error))
+            _log_call(method, began, None)
+            return answer
+
+        return grpc.unary_unary_rpc_method_handler(guarded, handler.request_deserializer, handler.response_serializer)
+
+
+def _metadata(details: grpc.HandlerCallDetails) -> Mapping[str, str]:
+    """Return the text metadata; a key that was sent twice is left out, so that nobody picks one of two."""
+    seen: dict[str, list[str]] = {}
+    for key, value in details.invocation_metadata or ():
+        if isinstance(value, str):
+            seen.setdefault(key, []).append(value)
+    return {key: values[0] for key, values in seen.items() if len(values) == 1}
+
+
+def _log_call(method: str, began: float, error: Exception | None) -> None:
+    fields = {"method": method, "duration_ms": round((time.monotonic() - began) * 1000, 1)}
+    if error is None:
+        _log.info("rpc", **fields, outcome="OK")
+    elif isinstance(error, Failure):
+        _log.info("rpc", **fields, outcome=error.reason, detail=error.detail)
+    else:
+        _log.error("rpc", **fields, outcome="INTERNAL", exc_info=error)

@@ -1,0 +1,136 @@
+"""HTTP: one ASGI middleware around every service's app, and a uvicorn that leaves signals to `lifecycle`."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tallystick.runtime import request_id
+from tallystick.runtime.lifecycle import StartError
+from tallystick.runtime.log import logger
+from tallystick.runtime.randomness import Randomness
+from tallystick.runtime.settings import PREFIX, ListenAddress
+
+MAX_BODY_BYTES = 64 * 1024
+_log = logger(__name__)
+
+
+def new_app(title: str, randomness: Randomness) -> FastAPI:
+    """Return an app without generated pages, wrapped in the middleware."""
+    app = FastAPI(title=title, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.add_middleware(RequestFrame, randomness=randomness)
+    return app
+
+
+class RequestFrame:
+    """Binds the request id, bounds the body, sets the headers that every answer has, and logs one line.
+
+    The path is logged and the query never: it holds states and challenges.
+    """
+
+    def __init__(self, app: ASGIApp, randomness: Randomness) -> None:
+        self._app = app
+        self._randomness = randomness
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.monotonic(), 500
+        presented = Headers(scope=scope).get(request_id.HEADER)
+        request_id.begin(request_id.accepted(presented, str(self._randomness.uuid())))
+
+        async def framed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers[request_id.HEADER] = request_id.current()
+                headers.setdefault("cache-control", "no-store")
+                headers.setdefault("pragma", "no-cache")
+                headers.setdefault("x-content-type-options", "nosniff")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, framed)
+        finally:
+            milliseconds = round((time.monotonic() - began) * 1000, 1)
+            _log.info("http", method=scope["method"], path=scope["path"], status=status, duration_ms=milliseconds)
+
+
+class BodyTooLarge(Exception):
+    """A request body is over `MAX_BODY_BYTES`."""
+
+
+async def read_body(receive: Receive) -> bytes:
+    """Read a request's body in bounded memory; raise `BodyTooLarge`, or `ConnectionError` when the sender went away."""
+    chunks, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError("the sender went away")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise BodyTooLarge
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def listening_socket(name: str, address: ListenAddress) -> socket.socket:
+    """Bind and return a socket; raise `StartError` when the address is taken."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((address.host, address.port))
+    except OSError as error:
+        bound.close()
+        advice = "stop what listens there or choose another address"
+        raise StartError(f"{PREFIX}{name}: {address} cannot be used ({error.strerror}): {advice}") from None
+    return bound
+
+
+class HttpServer(uvicorn.Server):
+    """Serves an app until told to stop; signals are the process's business."""
+
+    def __init__(self, app: ASGIApp, *, drain_seconds: float) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="uvloop",
+                http="httptools",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=int(drain_seconds) or 1,
+                h11_max_incomplete_event_size=32 * 1024,
+                limit_concurrency=2000,
+                backlog=1024,
+            )
+        )
+        self.listening = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: uvicorn would raise them again after its own shutdown and end the drain."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and let `listening` know."""
+        await super().startup(sockets)
+        self.listening.set()
+
+    def stop(self) -> None:
+        """Ask the server to finish what is in flight and return from `serve`."""
+        self.should_exit = True

@@ -1,0 +1,64 @@
+"""Key files: lines of `id:base64url`, 256 bits each; the first key is the current one, the others still verify."""
+
+import os
+import re
+import stat
+from base64 import urlsafe_b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tallystick.runtime.settings import SettingsError
+
+KEY_BYTES = 32
+_LINE = re.compile(r"([A-Za-z0-9]{1,16}):([A-Za-z0-9_-]{43})=?")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key and the id that is carried in what it makes."""
+
+    key_id: str
+    octets: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """The keys of one purpose."""
+
+    current: Key
+    by_id: Mapping[str, Key]
+
+
+def read_key_ring(variable: str, path: Path) -> KeyRing:
+    """Read a key file; raise `SettingsError` when it is missing, empty, malformed or open to others."""
+    text = read_private_file(variable, path)
+    keys: dict[str, Key] = {}
+    for line in filter(None, (line.strip() for line in text.splitlines())):
+        match = _LINE.fullmatch(line)
+        octets = urlsafe_b64decode(match[2] + "=") if match else b""
+        if match is None or len(octets) != KEY_BYTES or match[1] in keys:
+            raise SettingsError(
+                f"{variable}: {path} must hold lines of id:base64url, each id once, {KEY_BYTES} bytes each"
+            )
+        keys[match[1]] = Key(match[1], octets)
+    if not keys:
+        raise SettingsError(f"{variable}: {path} holds no key")
+    return KeyRing(next(iter(keys.values())), keys)
+
+
+def read_private_file(variable: str, path: Path) -> str:
+    """Return the text of a file that others cannot read; a group may, if root owns it (as Kubernetes mounts Secrets)."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            status = os.fstat(file.fileno())
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SettingsError(f"{variable}: cannot read {path}: {reason}") from None
+    open_to_group = bool(status.st_mode & stat.S_IRGRP) and status.st_uid != 0
+    if status.st_mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP) or open_to_group:
+        raise SettingsError(f"{variable}: {path} can be read or written by others: chmod 600 {path}")
+    if not text.strip():
+        raise SettingsError(f"{variable}: {path} is empty")
+    return text

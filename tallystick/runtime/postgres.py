@@ -1,0 +1,158 @@
+"""Postgres: pools that check their connections, and the driver's errors told apart.
+
+A statement that could not be answered raises `Unavailable`; a broken constraint stays a `psycopg.IntegrityError`, which
+the adapter that knows the constraint's name translates. Reads and writes need the primary.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import LiteralString
+
+import psycopg
+from psycopg import AsyncConnection, Connection
+from psycopg.conninfo import make_conninfo
+from psycopg.errors import UndefinedTable
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
+
+from tallystick.runtime.failures import Unavailable
+from tallystick.runtime.log import logger
+from tallystick.schema import revision
+
+_CONNECT_SECONDS = 3
+_CHECKOUT_SECONDS = 2.0
+_STATEMENT_SECONDS = 5.0
+_START_SECONDS = 15.0
+_MAX_LIFETIME_SECONDS = 1800.0
+
+Values = Mapping[str, object]
+"""Named parameters of a statement."""
+
+
+class AsyncPostgres:
+    """A pool for the asynchronous services. Every statement has a deadline; rows come as dictionaries."""
+
+    def __init__(self, dsn: str, *, name: str, size: int) -> None:
+        self._pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
+            conninfo(dsn, name),
+            open=False,
+            min_size=min(2, size),
+            max_size=size,
+            timeout=_CHECKOUT_SECONDS,
+            max_lifetime=_MAX_LIFETIME_SECONDS,
+            check=AsyncConnectionPool.check_connection,
+            kwargs={"row_factory": dict_row, "autocommit": True},
+            connection_class=AsyncConnection[DictRow],
+        )
+
+    async def open(self) -> None:
+        """Connect and check the schema; raise `Unavailable` or `SchemaTooOld`."""
+        try:
+            await self._pool.open(wait=True, timeout=_START_SECONDS)
+        except PoolTimeout:
+            raise Unavailable(UNREACHABLE) from None
+        try:
+            found = await self.one(revision.READ_REVISION)
+        except UndefinedTable:
+            found = None
+        revision.check(None if found is None else found["version_num"])
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()
+
+    async def all(self, statement: LiteralString, values: Values | None = None) -> Sequence[DictRow]:
+        """Run one statement in a transaction of its own and return its rows."""
+        async with self.transaction() as connection:
+            cursor = await connection.execute(statement, values)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def one(self, statement: LiteralString, values: Values | None = None) -> DictRow | None:
+        """Run one statement in a transaction of its own and return its first row, if any."""
+        rows = await self.all(statement, values)
+        return rows[0] if rows else None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+        """Give a connection in autocommit; several statements that belong together use its `transaction()`."""
+        try:
+            async with asyncio.timeout(_STATEMENT_SECONDS), self._pool.connection() as connection:
+                yield connection
+        except (
+            psycopg.OperationalError,
+            psycopg.InterfaceError,
+            psycopg.InternalError,
+            TimeoutError,
+            PoolTimeout,
+        ) as error:
+            raise unavailable(error) from error
+
+
+class SyncPostgres:
+    """A pool for the synchronous service."""
+
+    def __init__(self, dsn: str, *, name: str, size: int) -> None:
+        self._pool: ConnectionPool[Connection[DictRow]] = ConnectionPool(
+            conninfo(dsn, name, f"-c statement_timeout={int(_STATEMENT_SECONDS * 1000)}"),
+            open=False,
+            min_size=min(2, size),
+            max_size=size,
+            timeout=_CHECKOUT_SECONDS,
+            max_lifetime=_MAX_LIFETIME_SECONDS,
+            check=ConnectionPool.check_connection,
+            kwargs={"row_factory": dict_row, "autocommit": True},
+            connection_class=Connection[DictRow],
+        )
+
+    def open(self) -> None:
+        """Connect and check the schema; raise `Unavailable` or `SchemaTooOld`."""
+        try:
+            self._pool.open(wait=True, timeout=_START_SECONDS)
+        except PoolTimeout:
+            raise Unavailable(UNREACHABLE) from None
+        try:
+            found = self.one(revision.READ_REVISION)
+        except UndefinedTable:
+            found = None
+        revision.check(None if found is None else found["version_num"])
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.close()
+
+    def one(self, statement: LiteralString, values: Values | None = None) -> DictRow | None:
+        """Run one statement in a transaction of its own and return its first row, if any."""
+        with translated(), self._pool.connection() as connection:
+            return connection.execute(statement, values).fetchone()
+
+
+UNREACHABLE = "the database cannot be reached: check TALLYSTICK_POSTGRES_DSN and that PostgreSQL is running"
+
+
+def conninfo(dsn: str, name: str, options: str = "") -> str:
+    """Complete a DSN: the primary of several hosts, a bounded wait to connect, and our name in `pg_stat_activity`."""
+    given = psycopg.conninfo.conninfo_to_dict(dsn)
+    together = f"{given.get('options') or ''} {options}".strip()
+    return make_conninfo(
+        dsn,
+        application_name=f"tallystick.{name}",
+        target_session_attrs=str(given.get("target_session_attrs") or "primary"),
+        connect_timeout=str(given.get("connect_timeout") or _CONNECT_SECONDS),
+        **({"options": together} if together else {}),
+    )
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the driver's troubles into `Unavailable`."""
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError, PoolTimeout) as error:
+        raise unavailable(error) from error
+
+
+def unavailable(error: Exception) -> Unavailable:
+    """Log what the driver said, which is not for callers, and return what they are told."""
+    logger(__name__).warning("database_unavailable", error=type(error).__name__, detail=str(error)[:300])
+    return Unavailable("the database cannot be asked now")

@@ -1,0 +1,46 @@
+"""Redis: one client with short timeouts, and its errors as `Unavailable`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from tallystick.runtime.failures import Unavailable
+from tallystick.runtime.log import logger
+from tallystick.runtime.settings import PREFIX, SettingsError
+
+_TIMEOUT_SECONDS = 2.0
+
+
+def connect(url: str) -> Redis:
+    """Return a client, which connects when first used; raise `SettingsError` for a URL that is not Redis's."""
+    if urlsplit(url).scheme not in {"redis", "rediss"}:
+        raise SettingsError(f"{PREFIX}REDIS_URL must begin with redis:// or rediss://")
+    try:
+        return Redis.from_url(
+            url,
+            client_name="tallystick.authorize",
+            socket_timeout=_TIMEOUT_SECONDS,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
+            # A connection that the server has dropped meanwhile is replaced once; nothing here repeats a command that
+            # may have been carried out with effect, as every write is of its own key or reports who won.
+            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+            health_check_interval=15,
+        )
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}REDIS_URL cannot be read: {error}") from None
+
+
+@asynccontextmanager
+async def translated() -> AsyncIterator[None]:
+    """Turn Redis's troubles into `Unavailable`."""
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as error:
+        logger(__name__).warning("redis_unavailable", error=type(error).__name__)
+        raise Unavailable("Redis cannot be asked now") from error

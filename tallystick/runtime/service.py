@@ -1,0 +1,47 @@
+"""Serve an asynchronous service: gRPC and HTTP in one loop, ready last, drained in order."""
+
+import asyncio
+
+import grpc.aio
+from fastapi import FastAPI
+
+from tallystick.runtime import grpc_server
+from tallystick.runtime.health import AioHealth
+from tallystick.runtime.http import HttpServer, listening_socket
+from tallystick.runtime.lifecycle import terminated
+from tallystick.runtime.log import logger
+from tallystick.runtime.settings import Settings
+
+_log = logger(__name__)
+_NOTICE_SECONDS = 1.0
+
+
+async def serve(settings: Settings, app: FastAPI, grpc_: grpc.aio.Server) -> None:
+    """Serve until SIGTERM: then tell health, let balancers notice, finish what is in flight, and return.
+
+    Raises `StartError` when an address is taken.
+    """
+    servers = [grpc_]
+    if settings.health_listen is not None:
+        servers.append(grpc.aio.server())
+        grpc_server.listen(servers[1], "HEALTH_LISTEN", settings.health_listen)
+    health = AioHealth(*servers)
+    grpc_port = grpc_server.listen(grpc_, "GRPC_LISTEN", settings.grpc_listen)
+    bound = listening_socket("HTTP_LISTEN", settings.http_listen)
+    http = HttpServer(app, drain_seconds=settings.drain_seconds)
+    for server in servers:
+        await server.start()
+    serving = asyncio.create_task(http.serve(sockets=[bound]))
+    await http.listening.wait()
+    await health.ready()
+    _log.info("listening", http_port=bound.getsockname()[1], grpc_port=grpc_port)
+
+    await terminated()
+    _log.info("draining")
+    await health.draining()
+    if settings.drain_seconds:
+        await asyncio.sleep(min(_NOTICE_SECONDS, settings.drain_seconds))
+    http.stop()
+    await asyncio.gather(serving, *(server.stop(settings.drain_seconds) for server in servers))
+    bound.close()
+    _log.info("stopped")

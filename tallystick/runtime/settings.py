@@ -1,0 +1,208 @@
+"""Settings from `TALLYSTICK_…` environment variables, checked before anything listens.
+
+Each service has one frozen class of its own, made from the parts below. A secret may be given by a file instead: for
+`POSTGRES_DSN` that is `POSTGRES_DSN_FILE`.
+"""
+
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, ClassVar, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+PREFIX = "TALLYSTICK_"
+_INJECTED_BY_KUBERNETES = re.compile(r"_SERVICE_|_PORT")
+
+KNOWN = frozenset(
+    {
+        "ACCESS_TOKEN_LIFETIME_SECONDS",
+        "ADMIN_TOKEN_FILE",
+        "ALLOW_PLAINTEXT",
+        "AUTHORIZE_TARGET",
+        "BRANDING_FOOTER",
+        "BRANDING_HEADER",
+        "BRANDING_LOGO_FILE",
+        "BRANDING_TITLE",
+        "CODE_LIFETIME_SECONDS",
+        "DRAIN_SECONDS",
+        "GRPC_LISTEN",
+        "HEALTH_LISTEN",
+        "HTTP_LISTEN",
+        "INTROSPECT_TARGET",
+        "INTROSPECT_URL",
+        "ISSUER",
+        "LOG_LEVEL",
+        "MIGRATE_DSN",
+        "PARTITION_DSN",
+        "POSTGRES_DSN",
+        "POSTGRES_POOL_SIZE",
+        "REDIS_URL",
+        "REFRESH_GRACE_SECONDS",
+        "REFRESH_IDLE_LIFETIME_SECONDS",
+        "REFRESH_KEY_FILE",
+        "REFRESH_LIFETIME_SECONDS",
+        "REQUIRE_PKCE",
+        "SERVICE_CALLERS_FILE",
+        "SERVICE_TOKEN_FILE",
+        "SESSION_LIFETIME_SECONDS",
+        "TOKEN_TARGET",
+        "TOKEN_URL",
+    }
+)
+"""Every setting of the project, so that one environment can serve all its programs and a misspelt name is noticed."""
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text is one line that says what to do."""
+
+
+class ListenAddress(BaseModel):
+    """Where to listen: `host:port`, with an IPv6 host in brackets."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: object) -> object:
+        """Read `host:port`."""
+        if not isinstance(text, str):
+            return text
+        match = re.fullmatch(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[^:\[\]]+)):(?P<port>[0-9]{1,5})", text)
+        if match is None or int(match["port"]) > 65535:
+            raise ValueError("must be host:port, such as 127.0.0.1:8080")
+        return cls(host=match["six"] or match["four"], port=int(match["port"]))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _base_url(url: str) -> str:
+    parts = urlsplit(url)
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.query
+        or parts.fragment
+        or url.endswith("/")
+    ):
+        raise ValueError("must be an http or https URL without query, fragment or slash at the end")
+    if parts.scheme == "http" and parts.hostname not in {"127.0.0.1", "::1", "localhost"}:
+        raise ValueError("must use https (http is for loopback addresses)")
+    return url
+
+
+Listen = Annotated[ListenAddress, BeforeValidator(ListenAddress.parse)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+class Settings(BaseModel):
+    """What every service needs; each adds its own fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    service: ClassVar[str]
+
+    issuer: BaseUrl
+    """The issuer (RFC 8414 §2): the base URL under which authorize is reached. All services must agree on it."""
+    http_listen: Listen
+    """Where HTTP is served."""
+    grpc_listen: Listen
+    """Where gRPC is served."""
+    health_listen: Listen | None = None
+    """Where the gRPC health service is served in plaintext as well, for probes; it tells nothing else."""
+    postgres_dsn: SecretStr
+    """The shared database, with this service's role."""
+    postgres_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
+    """Connections at the most."""
+    allow_plaintext: bool = False
+    """Whether something else encrypts, so that plaintext may be served off loopback."""
+    drain_seconds: Annotated[float, Field(ge=0, le=300)] = 10
+    """How long requests in flight may take after SIGTERM."""
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Self:
+        """Read and check the settings; raise `SettingsError` with one line about the first thing that is wrong."""
+        values = {
+            name.lower(): value
+            for name, value in named_values(cls, environ).items()
+            if name.lower() in cls.model_fields
+        }
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            raise SettingsError(_first_problem(error)) from None
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Raise `SettingsError` when settings contradict one another."""
+        for name, address in (("HTTP_LISTEN", self.http_listen), ("GRPC_LISTEN", self.grpc_listen)):
+            if not address.is_loopback and not self.allow_plaintext:
+                raise SettingsError(
+                    f"{PREFIX}{name}: {address} would be served in plaintext beyond this machine; listen on loopback, "
+                    f"or set {PREFIX}ALLOW_PLAINTEXT=true if something in front encrypts"
+                )
+
+
+def named_values(model: type[BaseModel], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the project's variables without prefix, `_FILE` twins of secrets read.
+
+    Raises `SettingsError` for a name that no program of the project knows.
+    """
+    secrets = {name.upper() for name, field in model.model_fields.items() if _is_secret(field.annotation)}
+    values: dict[str, str] = {}
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX):
+            continue
+        name = variable.removeprefix(PREFIX)
+        plain = name.removesuffix("_FILE")
+        if name in KNOWN:
+            values[name] = value
+        elif name.endswith("_FILE") and plain in KNOWN:
+            if plain in secrets:
+                if PREFIX + plain in environ:
+                    raise SettingsError(f"{PREFIX}{plain} and {variable} are both set: keep one")
+                values[plain] = read_secret_file(variable, Path(value))
+        elif not _INJECTED_BY_KUBERNETES.search(variable):
+            raise SettingsError(f"{variable} is not a setting of Tallystick: check its spelling or unset it")
+    return values
+
+
+def read_secret_file(variable: str, path: Path) -> str:
+    """Return a file's text without the newline at its end; raise `SettingsError`, which never holds the text."""
+    try:
+        text = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SettingsError(f"{variable}: cannot read {path}: {reason}") from None
+    if not text:
+        raise SettingsError(f"{variable}: {path} is empty")
+    return text
+
+
+def _is_secret(annotation: object) -> bool:
+    return annotation is SecretStr or SecretStr in getattr(annotation, "__args__", ())
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False, include_input=False)[0]
+    name = PREFIX + str(problem["loc"][0]).upper()
+    if problem["type"] == "missing":
+        return f"{name} is not set: see docs/settings.md for what belongs there"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message[:1].lower()}{message[1:]}"
