@@ -1,0 +1,152 @@
+"""The pages, rendered: HTML together with the headers that protect it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from services.authorize.pages.branding import Branding
+from services.authorize.pages.consent_view import ConsentView
+from services.authorize.pages.content_security_policy import content_security_policy, redirect_sources, style_source
+from services.authorize.pages.destination import Destination
+from services.authorize.pages.display_text import display_text
+from services.authorize.pages.error_kind import ErrorKind
+from services.authorize.pages.words import ENGLISH, Words
+
+_HERE = Path(__file__).parent
+_UNBRANDED = Branding()
+
+# How much of a text a page shows, in characters. A longer name could push what matters out of sight.
+_NAME = 120
+_SENTENCE = 400
+# The end of a host name says whose it is, so none is cut: RFC 1035 §2.3.4 allows 255 characters, a port follows.
+_PLACE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer for a browser, complete but for cookies."""
+
+    status: int
+    html: str
+    headers: Mapping[str, str]
+
+
+class Pages:
+    """Renders each page in the deployment's branding, which a client's own overrides field by field."""
+
+    def __init__(self, branding: Branding, words: Words = ENGLISH) -> None:
+        """Read and compile templates and style, so that a broken one stops the start and not a sign-in."""
+        self._branding = branding
+        self._words = words
+        style = (_HERE / "style.css").read_text(encoding="utf-8")
+        self._style_source = style_source(style)
+        environment = Environment(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters["fill"] = _fill
+        mark = environment.get_template("mark.svg").render()
+        environment.globals.update(words=words, style=style, mark_uri=f"data:image/svg+xml,{quote(mark)}")
+        self._sign_in = environment.get_template("sign_in.html")
+        self._consent = environment.get_template("consent.html")
+        self._error = environment.get_template("error.html")
+
+    def sign_in(
+        self,
+        *,
+        client_name: str,
+        redirect_uri: str,
+        interaction: str,
+        csrf: str,
+        username: str = "",
+        failed: bool = False,
+        branding: Branding = _UNBRANDED,
+    ) -> Page:
+        """Ask for username and password on behalf of a client; `failed` says that the last pair was wrong.
+
+        `redirect_uri` is the validated one: an answer that needs no consent redirects there straight from this form.
+        """
+        html = self._sign_in.render(
+            self._frame(branding),
+            client=self._client(client_name),
+            interaction=interaction,
+            csrf=csrf,
+            username=display_text(username, limit=_NAME),
+            failed=failed,
+        )
+        return self._page(HTTPStatus.OK, html, form_action=("'self'", *redirect_sources(redirect_uri)))
+
+    def consent(self, view: ConsentView, *, interaction: str, csrf: str, branding: Branding = _UNBRANDED) -> Page:
+        """Ask the resource owner what the client may do."""
+        destination = Destination.of(view.redirect_uri)
+        scopes = [
+            {
+                "value": scope.name,
+                "name": display_text(scope.name, limit=_NAME),
+                "description": display_text(scope.description, limit=_SENTENCE),
+            }
+            for scope in view.scopes
+        ]
+        html = self._consent.render(
+            self._frame(branding),
+            client=self._client(view.client_name),
+            version=display_text(view.client_version, limit=_NAME),
+            username=display_text(view.username, limit=_NAME),
+            place=display_text(destination.name, limit=_PLACE),
+            on_this_device=destination.on_this_device,
+            scopes=scopes,
+            offline=view.offline,
+            interaction=interaction,
+            csrf=csrf,
+        )
+        return self._page(HTTPStatus.OK, html, form_action=("'self'", *redirect_sources(view.redirect_uri)))
+
+    def error(self, kind: ErrorKind, *, request_id: str, branding: Branding = _UNBRANDED) -> Page:
+        """Say what went wrong and what to do next; nothing of the request but its id can get in."""
+        html = self._error.render(
+            self._frame(branding),
+            say=self._words.errors[kind],
+            request_id=display_text(request_id, limit=_NAME),
+        )
+        page = self._page(kind.status, html, form_action=("'none'",))
+        if kind is ErrorKind.UNAVAILABLE:
+            return Page(page.status, page.html, {**page.headers, "Retry-After": "5"})
+        return page
+
+    def _client(self, name: str) -> str:
+        return display_text(name, limit=_NAME) or self._words.unnamed_client
+
+    def _frame(self, branding: Branding) -> dict[str, str | None]:
+        shown = branding.over(self._branding)
+        return {
+            "title": display_text(shown.title or "", limit=_NAME) or self._words.product,
+            "logo": shown.logo_uri(),
+            "header": display_text(shown.header or "", limit=_SENTENCE),
+            "footer": display_text(shown.footer or "", limit=_SENTENCE),
+        }
+
+    def _page(self, status: int, html: str, *, form_action: tuple[str, ...]) -> Page:
+        headers = {
+            "Content-Type": "text/html; charset=utf-8",
+            "Content-Language": self._words.lang,
+            "Content-Security-Policy": content_security_policy(style=self._style_source, form_action=form_action),
+            "X-Frame-Options": "DENY",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "same-origin",
+            "Cache-Control": "no-store",
+            "Pragma": "no-cache",
+        }
+        return Page(int(status), html, headers)
+
+
+def _fill(sentence: str, **parts: str) -> Markup:
+    return escape(sentence).format(**parts)

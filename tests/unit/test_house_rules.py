@@ -1,0 +1,104 @@
+"""Rules of this house that no linter knows."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LONGEST_MODULE = 350
+SPEC = ROOT / "docs" / "spec.md"
+ID = re.compile(r"\b[A-Z]{2,6}-[0-9]{2}\b")
+TEST_FILE = re.compile(r"tests/[\w/]+\.py")
+SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
+
+
+def test_every_test_says_what_it_proves() -> None:
+    """Every test function has a docstring of one sentence."""
+    silent = [name for name, docstring in docstrings().items() if len(SENTENCE_END.findall(docstring)) != 1]
+    unfinished = [name for name, docstring in docstrings().items() if not docstring.endswith((".", "!", "?"))]
+    assert not silent + unfinished
+
+
+@pytest.mark.skipif(not SPEC.exists(), reason="docs/spec.md is not written yet")
+def test_the_spec_names_tests_that_exist() -> None:
+    """Every line of docs/spec.md that names a test file holds only ids that a docstring in such a file holds too."""
+    unproven = []
+    for row in SPEC.read_text().splitlines():
+        files = TEST_FILE.findall(row)
+        proven = {each for file in files for each in ids_proven_in(ROOT / file)}
+        unproven += [f"{each} in {', '.join(files)}" for each in ID.findall(row) if files and each not in proven]
+    assert not unproven
+
+
+def test_modules_have_one_subject() -> None:
+    """No module of ours is longer than a reader can hold in mind, generated stubs aside."""
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines())
+        for folder in ("tallystick", "services", "examples", "tests/support")
+        for path in (ROOT / folder).rglob("*.py")
+        if "_pb2" not in path.name
+    }
+    assert {name: length for name, length in lengths.items() if length > LONGEST_MODULE} == {}
+
+
+def test_nothing_is_patched() -> None:
+    """Tests hand substitutes in by constructor and patch nothing."""
+    assert [place for path in python_files() for place in patches_in(path)] == []
+
+
+def python_files() -> list[Path]:
+    """Return every module under tests."""
+    return [path for path in sorted((ROOT / "tests").rglob("*.py")) if "node_modules" not in path.parts]
+
+
+@cache
+def syntax_of(path: Path) -> ast.Module:
+    """Return a module's syntax tree."""
+    return ast.parse(path.read_text(), path)
+
+
+def tests_in(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Return the test functions of a module, those in classes too."""
+    for node in ast.walk(syntax_of(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            yield node
+
+
+@cache
+def docstrings() -> dict[str, str]:
+    """Return the docstring of every test, empty where there is none."""
+    return {
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}": ast.get_docstring(node) or ""
+        for path in python_files()
+        if path.name.startswith("test_")
+        for node in tests_in(path)
+    }
+
+
+@cache
+def ids_proven_in(path: Path) -> frozenset[str]:
+    """Return the checklist ids in the docstrings of a file's tests; none for a file that is not there."""
+    if not path.exists():
+        return frozenset()
+    return frozenset(each for node in tests_in(path) for each in ID.findall(ast.get_docstring(node) or ""))
+
+
+def patches_in(path: Path) -> Iterator[str]:
+    """Return where a module imports a mock library or uses pytest's to replace attributes."""
+    for node in ast.walk(syntax_of(path)):
+        match node:
+            case ast.Import(names=names) if any("mock" in name.name.split(".") for name in names):
+                yield f"{path}:{node.lineno}"
+            case ast.ImportFrom(module=module, names=names) if "mock" in (
+                *(module or "").split("."),
+                *(name.name for name in names),
+            ):
+                yield f"{path}:{node.lineno}"
+            case ast.Attribute(value=ast.Name(id="monkeypatch"), attr="setattr" | "delattr" | "setitem"):
+                yield f"{path}:{node.lineno}"
+            case ast.arg(arg="mocker"):
+                yield f"{path}:{node.lineno}"
