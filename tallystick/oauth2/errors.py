@@ -10,6 +10,8 @@ OAuthError
 ├── InvalidScope                invalid_scope              400  RFC 6749 §5.2
 ├── InvalidTarget               invalid_target             400  RFC 8707 §2
 ├── AccessDenied                access_denied              400  RFC 6749 §4.1.2.1
+├── InvalidToken                invalid_token              401  RFC 6750 §3.1
+├── InsufficientScope           insufficient_scope         403  RFC 6750 §3.1
 ├── RequestNotSupported         request_not_supported      400  OpenID Connect Core §3.1.2.6
 ├── RequestUriNotSupported      request_uri_not_supported  400  OpenID Connect Core §3.1.2.6
 ├── RegistrationNotSupported    registration_not_supported 400  OpenID Connect Core §3.1.2.6
@@ -73,6 +75,22 @@ class InvalidTarget(OAuthError):
 
 class AccessDenied(OAuthError):
     code = "access_denied"
+
+
+class InvalidToken(OAuthError):
+    code = "invalid_token"
+    status = 401
+
+
+class InsufficientScope(OAuthError):
+    """`scope` is what would be needed."""
+
+    code = "insufficient_scope"
+    status = 403
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"the access token lacks the scope {scope}")
+        self.scope = scope
 
 
 class RequestNotSupported(OAuthError):

@@ -57,6 +57,26 @@ def parse_form(encoded: bytes) -> Parameters:
     return Parameters(tuple(_pair(field) for field in fields if field))
 
 
+def parse_query(encoded: bytes) -> tuple[Parameters, frozenset[str]]:
+    """Decode a query string; return the parameters, and the names of those whose value cannot be decoded.
+
+    Those count as empty, so that whoever answers can still find where to. Raise `MalformedForm` for a name that cannot
+    be decoded, or too many parameters.
+    """
+    pairs, unreadable = [], set()
+    fields = [field for field in encoded.split(b"&") if field]
+    if len(fields) > _MAX_PARAMETERS:
+        raise MalformedForm("too many parameters")
+    for encoded_name, _, encoded_value in (field.partition(b"=") for field in fields):
+        name, value = form_decode(encoded_name), ""
+        try:
+            value = form_decode(encoded_value)
+        except MalformedForm:
+            unreadable.add(name)
+        pairs.append((name, value))
+    return Parameters(tuple(pairs)), frozenset(unreadable)
+
+
 def _pair(field: bytes) -> tuple[str, str]:
     name, _, value = field.partition(b"=")
     return form_decode(name), form_decode(value)

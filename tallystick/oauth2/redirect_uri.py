@@ -17,12 +17,14 @@ def registration_problem(uri: str, application_type: ApplicationType) -> str | N
     """Say in words why a redirect URI cannot be registered; None when it can.
 
     `https` for everybody; `http` only to the loopback interface; schemes with a dot only for native clients
-    (RFC 8252 §7.1, §8.4); no fragment (RFC 6749 §3.1.2).
+    (RFC 8252 §7.1, §8.4); no fragment (RFC 6749 §3.1.2) and no wildcard (RFC 9700 §4.1.3).
     """
     if len(uri) > MAX_LENGTH:
         return f"is longer than {MAX_LENGTH} characters"
     if "#" in uri:
         return "must not have a fragment"
+    if "*" in uri:
+        return "must not hold a wildcard, since URIs are compared exactly"
     if _URI_CHARACTERS.fullmatch(uri) is None:
         return "holds a character that a URI cannot have"
     try:
@@ -66,6 +68,17 @@ def matching(registered: Iterable[str], presented: str, application_type: Applic
         presented == uri or (application_type is ApplicationType.NATIVE and _same_but_for_port(uri, presented))
         for uri in registered
     )
+
+
+def matches_authorization_request(presented: str | None, used: str, *, was_sent: bool, has_challenge: bool) -> bool:
+    """Tell whether the token endpoint got the redirect URI that the code was sent to (RFC 6749 §4.1.3).
+
+    A presented value must be the very same. It may be left out where the authorization request left it out too, or
+    where a challenge does its work (OAuth 2.1 §10.2).
+    """
+    if presented is None:
+        return has_challenge or not was_sent
+    return presented == used
 
 
 def _same_but_for_port(registered: str, presented: str) -> bool:

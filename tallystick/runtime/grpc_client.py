@@ -16,6 +16,8 @@ _OPTIONS = (
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.enable_retries", 0),
     ("grpc.max_reconnect_backoff_ms", 2_000),
+    # A credential in plaintext is for the neighbour, not for whatever proxy the environment names.
+    ("grpc.enable_http_proxy", 0),
 )
 
 Request_contra = TypeVar("Request_contra", bound=Message, contravariant=True)

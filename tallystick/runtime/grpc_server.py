@@ -4,7 +4,10 @@ Around every call it binds the request id, identifies the caller, asks the allow
 across by the one table, and logs one line. Neither messages nor metadata are ever logged.
 """
 
+from __future__ import annotations
+
 import asyncio
+import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -72,11 +75,15 @@ def sync_server(callers_: IdentifiesCallerSync, randomness: Randomness, *, threa
 
 def listen(server: grpc.Server | grpc.aio.Server, name: str, address: ListenAddress) -> int:
     """Bind a server in plaintext and return the port; raise `StartError` when it is taken."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
+        # Tried first, as gRPC would add a line in its own words to standard error.
+        socket.create_server((address.host, address.port), family=family).close()
         return int(server.add_insecure_port(str(address)))
-    except RuntimeError:
+    except (OSError, RuntimeError) as error:
+        reason = f" ({error.strerror})" if isinstance(error, OSError) else ""
         raise StartError(
-            f"{PREFIX}{name}: {address} cannot be used: stop what listens there or choose another address"
+            f"{PREFIX}{name}: {address} cannot be used{reason}: stop what listens there or choose another address"
         ) from None
 
 
@@ -101,7 +108,9 @@ class _AioGuard(grpc.aio.ServerInterceptor):
             began = time.monotonic()
             request_id.begin(request_id.accepted(metadata.get(request_id.HEADER), str(self._randomness.uuid())))
             try:
-                async with asyncio.timeout(min(context.time_remaining(), _LONGEST_CALL_SECONDS)):
+                # There is nothing remaining, not even 0, for a caller that set no deadline.
+                remaining = context.time_remaining() or _LONGEST_CALL_SECONDS
+                async with asyncio.timeout(min(remaining, _LONGEST_CALL_SECONDS)):
                     caller = await self._callers.identify(metadata.get("authorization"))
                     allow_list.check(method, caller)
                     callers.begin(caller)

@@ -48,7 +48,7 @@ def read_key_ring(variable: str, path: Path) -> KeyRing:
 
 
 def read_private_file(variable: str, path: Path) -> str:
-    """Return the text of a file that others cannot read; a group may, if root owns it (as Kubernetes mounts Secrets)."""
+    """Return the text of a file that others cannot read; a group may, if root owns it (Kubernetes Secrets)."""
     try:
         with path.open(encoding="utf-8") as file:
             status = os.fstat(file.fileno())

@@ -21,6 +21,8 @@ class StartError(Exception):
 def run(service: str, main: Callable[[], Awaitable[None]]) -> int:
     """Run a service's main coroutine and return the exit status."""
     try:
+        if len(sys.argv) > 1:
+            raise StartError(f"takes no arguments, but got {sys.argv[1]!r}: settings are TALLYSTICK_… variables")
         uvloop.run(_awaited(main))
     except (SettingsError, StartError, SchemaTooOld, Unavailable) as error:
         print(f"tallystick {service}: {error}", file=sys.stderr)

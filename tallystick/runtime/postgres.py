@@ -11,9 +11,11 @@ from typing import LiteralString
 
 import psycopg
 from psycopg import AsyncConnection, Connection
+from psycopg.abc import RV, PQGen
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import UndefinedTable
 from psycopg.rows import DictRow, dict_row
+from psycopg.waiting import wait_async
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from tallystick.runtime.failures import Unavailable
@@ -23,6 +25,9 @@ from tallystick.schema import revision
 _CONNECT_SECONDS = 3
 _CHECKOUT_SECONDS = 2.0
 _STATEMENT_SECONDS = 5.0
+_LOOKUP_SECONDS = 2.0
+_SILENCE_SECONDS = 3.0
+_POLL_SECONDS = 0.1
 _START_SECONDS = 15.0
 _MAX_LIFETIME_SECONDS = 1800.0
 
@@ -43,7 +48,7 @@ class AsyncPostgres:
             max_lifetime=_MAX_LIFETIME_SECONDS,
             check=AsyncConnectionPool.check_connection,
             kwargs={"row_factory": dict_row, "autocommit": True},
-            connection_class=AsyncConnection[DictRow],
+            connection_class=_AbandoningConnection,
         )
 
     async def open(self) -> None:
@@ -89,12 +94,41 @@ class AsyncPostgres:
             raise unavailable(error) from error
 
 
+class _AbandoningConnection(AsyncConnection[DictRow]):
+    """Closes itself when a statement is given up.
+
+    The driver would first ask the server to cancel it: a server that hangs holds the caller up for another 10 s, and a
+    commit that waits for its standby would be answered as if it had succeeded.
+    """
+
+    async def wait(
+        self,
+        gen: PQGen[RV],
+        interval: float = _POLL_SECONDS,
+        timeout: float | None = None,  # noqa: ASYNC109 - the driver's signature
+    ) -> RV:
+        """Wait for what a generator of the driver waits for."""
+        try:
+            return await wait_async(gen, self.pgconn.socket, interval, timeout)
+        except asyncio.CancelledError:
+            self.pgconn.finish()
+            raise
+
+
+class _ImpatientConnection(Connection[DictRow]):
+    """Gives up on a server that says nothing at all, which no timeout of the server's own can do."""
+
+    def wait(self, gen: PQGen[RV], interval: float = _POLL_SECONDS, timeout: float | None = None) -> RV:
+        """Wait for what a generator of the driver waits for, a little longer than the server lets a statement run."""
+        return super().wait(gen, interval, _SILENCE_SECONDS if timeout is None else timeout)
+
+
 class SyncPostgres:
-    """A pool for the synchronous service."""
+    """A pool for the synchronous service, which only looks things up: whoever asks has little patience."""
 
     def __init__(self, dsn: str, *, name: str, size: int) -> None:
         self._pool: ConnectionPool[Connection[DictRow]] = ConnectionPool(
-            conninfo(dsn, name, f"-c statement_timeout={int(_STATEMENT_SECONDS * 1000)}"),
+            conninfo(dsn, name, f"-c statement_timeout={int(_LOOKUP_SECONDS * 1000)}"),
             open=False,
             min_size=min(2, size),
             max_size=size,
@@ -102,7 +136,7 @@ class SyncPostgres:
             max_lifetime=_MAX_LIFETIME_SECONDS,
             check=ConnectionPool.check_connection,
             kwargs={"row_factory": dict_row, "autocommit": True},
-            connection_class=Connection[DictRow],
+            connection_class=_ImpatientConnection,
         )
 
     def open(self) -> None:

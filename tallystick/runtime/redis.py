@@ -1,5 +1,6 @@
 """Redis: one client with short timeouts, and its errors as `Unavailable`."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -15,6 +16,10 @@ from tallystick.runtime.log import logger
 from tallystick.runtime.settings import PREFIX, SettingsError
 
 _TIMEOUT_SECONDS = 2.0
+_START_SECONDS = 15.0
+_PAUSE_SECONDS = 0.2
+
+UNREACHABLE = "Redis cannot be reached: check TALLYSTICK_REDIS_URL and that Redis is running"
 
 
 def connect(url: str) -> Redis:
@@ -34,6 +39,21 @@ def connect(url: str) -> Redis:
         )
     except ValueError as error:
         raise SettingsError(f"{PREFIX}REDIS_URL cannot be read: {error}") from None
+
+
+async def wait_until_ready(client: Redis) -> None:
+    """Return when Redis answers; raise `Unavailable` when it has not after fifteen seconds."""
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            while True:
+                try:
+                    await client.ping()
+                except (RedisError, OSError):
+                    await asyncio.sleep(_PAUSE_SECONDS)
+                else:
+                    return
+    except TimeoutError:
+        raise Unavailable(UNREACHABLE) from None
 
 
 @asynccontextmanager

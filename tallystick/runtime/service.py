@@ -23,7 +23,7 @@ async def serve(settings: Settings, app: FastAPI, grpc_: grpc.aio.Server) -> Non
     """
     servers = [grpc_]
     if settings.health_listen is not None:
-        servers.append(grpc.aio.server())
+        servers.append(grpc.aio.server(options=(("grpc.so_reuseport", 0),)))
         grpc_server.listen(servers[1], "HEALTH_LISTEN", settings.health_listen)
     health = AioHealth(*servers)
     grpc_port = grpc_server.listen(grpc_, "GRPC_LISTEN", settings.grpc_listen)
@@ -31,12 +31,13 @@ async def serve(settings: Settings, app: FastAPI, grpc_: grpc.aio.Server) -> Non
     http = HttpServer(app, drain_seconds=settings.drain_seconds)
     for server in servers:
         await server.start()
+    ending = asyncio.create_task(terminated())
     serving = asyncio.create_task(http.serve(sockets=[bound]))
     await http.listening.wait()
     await health.ready()
     _log.info("listening", http_port=bound.getsockname()[1], grpc_port=grpc_port)
 
-    await terminated()
+    await ending
     _log.info("draining")
     await health.draining()
     if settings.drain_seconds:

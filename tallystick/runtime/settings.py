@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Self
 from urllib.parse import urlsplit
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 PREFIX = "TALLYSTICK_"
@@ -106,8 +108,18 @@ def _base_url(url: str) -> str:
     return url
 
 
+def _postgres_dsn(dsn: SecretStr) -> SecretStr:
+    try:
+        conninfo_to_dict(dsn.get_secret_value())
+    except ProgrammingError:
+        # Its text quotes the value.
+        raise ValueError("must be a connection URL such as postgresql://user:password@host:5432/tallystick") from None
+    return dsn
+
+
 Listen = Annotated[ListenAddress, BeforeValidator(ListenAddress.parse)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+PostgresDsn = Annotated[SecretStr, AfterValidator(_postgres_dsn)]
 
 
 class Settings(BaseModel):
@@ -124,7 +136,7 @@ class Settings(BaseModel):
     """Where gRPC is served."""
     health_listen: Listen | None = None
     """Where the gRPC health service is served in plaintext as well, for probes; it tells nothing else."""
-    postgres_dsn: SecretStr
+    postgres_dsn: PostgresDsn
     """The shared database, with this service's role."""
     postgres_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     """Connections at the most."""

@@ -268,7 +268,7 @@ GRANT SELECT (user_id, client_id, epoch) ON consents TO tallystick_token;
 GRANT SELECT, INSERT, UPDATE ON grants TO tallystick_token;
 GRANT SELECT, INSERT ON access_tokens, invalidations TO tallystick_token;
 
-GRANT SELECT (client_id, token_endpoint_auth_method, enabled, epoch) ON clients TO tallystick_introspect;
+GRANT SELECT (client_id, token_endpoint_auth_method, grant_types, enabled, epoch) ON clients TO tallystick_introspect;
 GRANT SELECT ON client_secrets, client_scopes, resource_callers, access_tokens TO tallystick_introspect;
 GRANT SELECT (user_id, username, enabled, epoch) ON users TO tallystick_introspect;
 GRANT SELECT (user_id, client_id, epoch) ON consents TO tallystick_introspect;

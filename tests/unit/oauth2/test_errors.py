@@ -1,5 +1,6 @@
 import pytest
 
+from tallystick.oauth2 import errors
 from tallystick.oauth2.errors import InvalidClient, InvalidRequest, OAuthError, TemporarilyUnavailable
 
 
@@ -18,5 +19,9 @@ def test_each_error_knows_its_code_and_status() -> None:
 
 def test_codes_are_unique() -> None:
     """No two errors share a code."""
-    codes = [error.code for error in OAuthError.__subclasses__()]
+    codes = [
+        error.code
+        for error in vars(errors).values()
+        if isinstance(error, type) and issubclass(error, OAuthError) and error is not OAuthError
+    ]
     assert len(set(codes)) == len(codes)

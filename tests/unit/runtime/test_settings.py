@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-
 from services.authorize.settings import AuthorizeSettings
+
 from services.introspect.settings import IntrospectSettings
 from services.token.settings import TokenSettings
 from tallystick.runtime.settings import KNOWN, ListenAddress, Settings, SettingsError
@@ -103,7 +103,7 @@ def test_a_secret_file_that_holds_nothing(tmp_path: Path, text: str | None) -> N
     if text is not None:
         file.write_text(text)
     environ = {key: value for key, value in ENOUGH.items() if key != "TALLYSTICK_POSTGRES_DSN"}
-    with pytest.raises(SettingsError, match="^TALLYSTICK_POSTGRES_DSN_FILE: "):
+    with pytest.raises(SettingsError, match=r"^TALLYSTICK_POSTGRES_DSN_FILE: "):
         Any.read(environ | {"TALLYSTICK_POSTGRES_DSN_FILE": str(file)})
 
 

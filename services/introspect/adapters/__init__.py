@@ -1,0 +1,1 @@
+"""The ports of introspect over Postgres, where its role may only SELECT."""

@@ -1,0 +1,57 @@
+"""Who may ask (RFC 7662 §2.1): a client with its credentials, or with an access token of its own for that purpose."""
+
+from services.introspect.introspection import live_scopes
+from services.introspect.ports import CallerRecords, TokenRecords
+from tallystick.oauth2.bearer_token import bearer_token
+from tallystick.oauth2.client import AuthMethod
+from tallystick.oauth2.client_authentication import PresentedCredentials, authenticate, presented_credentials
+from tallystick.oauth2.errors import InsufficientScope, InvalidClient, InvalidRequest, InvalidToken
+from tallystick.oauth2.opaque_token import parse_access_token
+from tallystick.oauth2.parameters import Parameters
+from tallystick.oauth2.scope import INTROSPECT
+from tallystick.runtime.clock import Clock
+
+
+class CallerAuthentication:
+    """Tells which client a request comes from. Every failure ends before the token in question is looked at."""
+
+    def __init__(self, callers: CallerRecords, tokens: TokenRecords, clock: Clock, issuer: str) -> None:
+        self._callers = callers
+        self._tokens = tokens
+        self._clock = clock
+        self._issuer = issuer
+
+    def authenticate(self, authorization: str | None, parameters: Parameters) -> str:
+        """Return the caller's client_id.
+
+        Raises `InvalidClient`, `InvalidRequest` when two methods are used at once, and for a bearer token
+        `InvalidToken` or `InsufficientScope` (RFC 6750 §3.1).
+        """
+        token = None if authorization is None else bearer_token(authorization)
+        if token is None:
+            return self._by_credentials(presented_credentials(authorization, parameters))
+        if parameters.optional("client_secret") is not None:
+            raise InvalidRequest("only one way of client authentication may be used")
+        caller = self._by_token(token)
+        if parameters.optional("client_id") not in {None, caller}:
+            raise InvalidRequest("client_id differs from the authenticated client")
+        return caller
+
+    def _by_credentials(self, presented: PresentedCredentials) -> str:
+        if presented.auth_method is AuthMethod.NONE:
+            # A client_id is public knowledge: introspection open to it would be a scanner for tokens (RFC 7662 §4).
+            raise InvalidClient("client authentication is missing")
+        authenticate(presented, self._callers.client(presented.client_id), now=self._clock.now())
+        return presented.client_id
+
+    def _by_token(self, text: str) -> str:
+        token = parse_access_token(text)
+        record = None if token is None else self._tokens.access_token(token)
+        scopes = () if record is None else live_scopes(record)
+        if record is None or not scopes:
+            raise InvalidToken("the access token is not live")
+        if record.audience != self._issuer or record.grant_id is not None:
+            raise InvalidToken("the access token is not the caller's own for this issuer")
+        if INTROSPECT not in scopes:
+            raise InsufficientScope(INTROSPECT)
+        return record.client_id

@@ -1,0 +1,125 @@
+"""What a caller is told of a token (RFC 7662 §2.2): inactive at every doubt, active last.
+
+The functions are pure: they judge one record, read by one statement, so that no answer mixes two moments.
+"""
+
+import hmac
+
+from services.introspect.model import (
+    INACTIVE,
+    AccessTokenRecord,
+    Client,
+    Grant,
+    Introspection,
+    RefreshTokenRecord,
+    ResourceOwner,
+)
+from services.introspect.ports import TokenRecords
+from tallystick.oauth2.opaque_token import parse_access_token
+from tallystick.oauth2.refresh_token import RefreshToken, parse_refresh_token
+from tallystick.oauth2.scope import narrowed
+from tallystick.oauth2.subject import client_subject, user_subject
+
+_BEARER = "Bearer"
+
+
+class Introspect:
+    """Answers callers that are already authenticated."""
+
+    def __init__(self, records: TokenRecords, issuer: str) -> None:
+        self._records = records
+        self._issuer = issuer
+
+    def __call__(self, token: str, caller: str) -> Introspection:
+        """Say what `caller`, a client_id, may know of any text that was presented as a token.
+
+        Raises `Unavailable` when it cannot be known.
+        """
+        access = parse_access_token(token)
+        if access is not None:
+            record = self._records.access_token(access)
+            return INACTIVE if record is None else about_access_token(record, caller, self._issuer)
+        refresh = parse_refresh_token(token)
+        if refresh is not None:
+            current = self._records.refresh_token(refresh)
+            return INACTIVE if current is None else about_refresh_token(current, refresh, caller, self._issuer)
+        return INACTIVE
+
+
+def about_access_token(record: AccessTokenRecord, caller: str, issuer: str) -> Introspection:
+    """Judge an access token: it must be live, and for a resource that the caller serves or issued to the caller."""
+    # What is for the issuer itself is nobody's business but its client's, whatever is registered under that name.
+    serves = record.audience != issuer and caller in record.audience_callers
+    if not serves and caller != record.client_id:
+        return INACTIVE
+    scopes = live_scopes(record)
+    if not scopes:
+        return INACTIVE
+    owner = record.grant.owner if record.grant else None
+    return Introspection(
+        active=True,
+        scopes=scopes,
+        client_id=record.client_id,
+        username=owner.username if owner else "",
+        token_type=_BEARER,
+        exp=int(record.expires_at.timestamp()),
+        iat=int(record.issued_at.timestamp()),
+        sub=_subject(owner, record.client_id),
+        aud=(record.audience,),
+        iss=issuer,
+    )
+
+
+def live_scopes(record: AccessTokenRecord) -> tuple[str, ...]:
+    """Return what an access token may be used for now; nothing when it is not live."""
+    client = record.client
+    if record.expired or client is None or not client.enabled or client.epoch != record.client_epoch:
+        return ()
+    acts_for_itself = record.grant_id is None and record.grant is None
+    if not acts_for_itself and not _stands(record.grant, record.client_id, client):
+        return ()
+    return narrowed(record.scopes, client.scopes)
+
+
+def about_refresh_token(record: RefreshTokenRecord, presented: RefreshToken, caller: str, issuer: str) -> Introspection:
+    """Judge a refresh token: it must be the current one of its family, and only the client that holds it may ask.
+
+    Its MAC stays unread, as introspect holds no key; whoever knows the secret has the token.
+    """
+    grant, client = record.grant, record.client
+    if caller != grant.client_id:
+        return INACTIVE
+    if presented.generation != record.generation or not hmac.compare_digest(presented.digest, record.digest):
+        return INACTIVE
+    if record.expired or not record.may_refresh:
+        return INACTIVE
+    if client is None or not client.enabled or not _stands(grant, caller, client):
+        return INACTIVE
+    scopes = narrowed(record.scopes, client.scopes)
+    if not scopes or grant.owner is None:
+        return INACTIVE
+    return Introspection(
+        active=True,
+        scopes=scopes,
+        client_id=grant.client_id,
+        username=grant.owner.username,
+        exp=int(record.expires_at.timestamp()),
+        iat=int(record.issued_at.timestamp()),
+        sub=_subject(grant.owner, grant.client_id),
+        aud=(issuer,),
+        iss=issuer,
+    )
+
+
+def _stands(grant: Grant | None, client_id: str, client: Client) -> bool:
+    """Tell whether a grant still holds: not ended, and nobody behind it has changed his or her mind since."""
+    if grant is None or grant.ended or grant.client_id != client_id or grant.client_epoch != client.epoch:
+        return False
+    owner = grant.owner
+    if owner is None or not owner.enabled or owner.epoch != grant.user_epoch:
+        return False
+    return grant.consent_epoch_now == grant.consent_epoch
+
+
+def _subject(owner: ResourceOwner | None, client_id: str) -> str:
+    return user_subject(owner.user_id) if owner else client_subject(client_id)

@@ -1,0 +1,77 @@
+"""How a resource server reaches introspection: where plaintext may go, a channel's options, our credentials."""
+
+import json
+from base64 import b64encode
+from ipaddress import ip_address
+from urllib.parse import quote_plus, urlsplit
+
+import grpc
+
+TIMEOUT_SECONDS = 1.0
+"""How long a question may take unless told otherwise, retries included."""
+
+# Asking is idempotent, so a call that met a dying connection is repeated; nothing else is.
+_SERVICE_CONFIG = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [
+        {
+            "name": [{"service": "tallystick.introspect.v1.IntrospectionService"}],
+            "retryPolicy": {
+                "maxAttempts": 3,
+                "initialBackoff": "0.02s",
+                "maxBackoff": "0.2s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ],
+    "retryThrottling": {"maxTokens": 20, "tokenRatio": 0.5},
+    # A replica that drains says so, and gets no new calls.
+    "healthCheckConfig": {"serviceName": ""},
+}
+_OPTIONS: tuple[tuple[str, str | int], ...] = (
+    ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+    ("grpc.enable_retries", 1),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+)
+_LOCAL_SCHEMES = frozenset({"unix", "unix-abstract"})
+_ADDRESS_SCHEMES = frozenset({"dns", "ipv4", "ipv6"})
+
+
+def options(*, plaintext: bool) -> tuple[tuple[str, str | int], ...]:
+    """Return the options of a channel: round robin, keepalive, retries; no proxy sees what is not encrypted."""
+    return (*_OPTIONS, ("grpc.enable_http_proxy", 0)) if plaintext else _OPTIONS
+
+
+def check_plaintext(target: str, credentials: grpc.ChannelCredentials | None, *, insecure: bool) -> None:
+    """Raise `ValueError` when secrets and tokens would leave this machine in plaintext and nobody asked for that."""
+    if credentials is None and not insecure and not is_loopback(target):
+        raise ValueError(
+            f"{target} would be asked in plaintext: pass channel_credentials=grpc.ssl_channel_credentials(), "
+            "or insecure=True if something else encrypts"
+        )
+
+
+def is_loopback(target: str) -> bool:
+    """Tell whether every address of a gRPC target is on this machine."""
+    scheme, _, rest = target.partition(":")
+    if scheme in _LOCAL_SCHEMES:
+        return True
+    addresses = rest.rpartition("/")[2] if scheme in _ADDRESS_SCHEMES else target
+    return all(_is_loopback_host(address) for address in addresses.split(","))
+
+
+def _is_loopback_host(address: str) -> bool:
+    try:
+        host = urlsplit(f"//{address}").hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def basic_authorization(client_id: str, client_secret: str) -> str:
+    """Return the `authorization` metadata of a client: both form-encoded, then Basic (RFC 6749 §2.3.1, App. B)."""
+    pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
+    return f"Basic {b64encode(pair.encode('ascii')).decode('ascii')}"

@@ -1,0 +1,94 @@
+"""OAuth over HTTP, alike on every endpoint: how a request is read, and how whatever goes wrong is written."""
+
+from collections.abc import Awaitable, Collection, Mapping
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+
+from tallystick.oauth2.bearer_token import bearer_challenge
+from tallystick.oauth2.errors import (
+    InsufficientScope,
+    InvalidClient,
+    InvalidRequest,
+    InvalidToken,
+    OAuthError,
+    ServerError,
+    TemporarilyUnavailable,
+)
+from tallystick.oauth2.parameters import MalformedForm, Parameters, parse_form
+from tallystick.runtime.failures import TimedOut, Unavailable
+from tallystick.runtime.http import BodyTooLarge, read_body
+from tallystick.runtime.log import logger
+
+_FORM = "application/x-www-form-urlencoded"
+_REALM = "tallystick"
+_RETRY_AFTER_SECONDS = "1"
+_CONTENT_TOO_LARGE = 413
+
+_log = logger(__name__)
+
+
+async def read_form(request: Request, once: Collection[str]) -> Parameters:
+    """Read the form in a body (RFC 6749 §3.2); raise `InvalidRequest` or `BodyTooLarge`.
+
+    The query has no effect, but a parameter of `once` that stands in both is a parameter sent twice.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        raise InvalidRequest(f"the body must be {_FORM}")
+    try:
+        body, query = parse_form(await read_body(request.receive)), parse_form(request.scope["query_string"])
+    except ConnectionError:
+        raise InvalidRequest("the body is incomplete") from None
+    except MalformedForm as error:
+        raise InvalidRequest(f"the request cannot be read: {error}") from None
+    twice = {name for name, _ in body.pairs} & {name for name, _ in query.pairs} & set(once)
+    if twice:
+        raise InvalidRequest(f"{min(twice)} must not be repeated")
+    return body
+
+
+def authorization(request: Request) -> str | None:
+    """Return the `Authorization` header, if any; raise `InvalidRequest` when there are several."""
+    values = request.headers.getlist("authorization")
+    if len(values) > 1:
+        raise InvalidRequest("the Authorization header must not be repeated")
+    return values[0] if values else None
+
+
+async def answered(answer: Awaitable[Response]) -> Response:
+    """Return an endpoint's answer, or the error document of RFC 6749 §5.2 for what was raised instead.
+
+    What is not an `OAuthError` becomes 503 when asking again may help, else 500; why, only the log is told.
+    """
+    try:
+        return await answer
+    except OAuthError as error:
+        return error_response(error)
+    except BodyTooLarge:
+        return error_response(InvalidRequest("the request is too large"), status=_CONTENT_TOO_LARGE)
+    except (Unavailable, TimedOut) as failure:
+        _log.warning("temporarily_unavailable", detail=failure.message)
+        return error_response(TemporarilyUnavailable("this cannot be answered now: try again"))
+    except Exception as error:  # noqa: BLE001 - whatever it is, no client learns of it
+        _log.error("server_error", exc_info=error)
+        return error_response(ServerError("something went wrong here"))
+
+
+def error_response(error: OAuthError, *, status: int | None = None) -> Response:
+    """Write an error as JSON, with the header that goes with it."""
+    members = {"error": error.code, "error_description": error.description}
+    return JSONResponse(members, status or error.status, _headers(error))
+
+
+def _headers(error: OAuthError) -> Mapping[str, str]:
+    match error:
+        case InvalidClient():
+            return {"WWW-Authenticate": f'Basic realm="{_REALM}"'}
+        case InvalidToken():
+            return {"WWW-Authenticate": bearer_challenge(_REALM, error=error.code)}
+        case InsufficientScope(scope=scope):
+            return {"WWW-Authenticate": bearer_challenge(_REALM, error=error.code, scope=scope)}
+        case TemporarilyUnavailable():
+            return {"Retry-After": _RETRY_AFTER_SECONDS}
+        case _:
+            return {}

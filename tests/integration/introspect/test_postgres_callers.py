@@ -1,0 +1,56 @@
+"""Clients that want to ask, as rows."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.introspect.adapters.postgres_callers import PostgresCallers
+from tallystick.oauth2.client import AuthMethod
+from tallystick.oauth2.client_authentication import PresentedCredentials, authenticate
+from tallystick.oauth2.errors import InvalidClient
+from tallystick.oauth2.opaque_token import digest
+from tallystick.runtime.postgres import SyncPostgres
+from tests.integration.introspect.rows import Rows
+
+
+@pytest.mark.parametrize("method", list(AuthMethod))
+def test_a_client_is_read_with_its_method(rows: Rows, postgres: SyncPostgres, method: AuthMethod) -> None:
+    """The registered method and the digests of the secrets arrive (CAUTH-04)."""
+    client = rows.client(auth_method=method)
+    found = PostgresCallers(postgres).client(client.client_id)
+    assert found is not None
+    assert (found.client_id, found.auth_method, found.enabled) == (client.client_id, method, True)
+    expected = [] if method is AuthMethod.NONE else [digest(client.secret)]
+    assert [secret.digest for secret in found.secrets] == expected
+
+
+def test_each_secret_keeps_its_own_end(rows: Rows, postgres: SyncPostgres) -> None:
+    """Of several secrets only the one that has ended stops working (CAUTH-08)."""
+    client = rows.client()
+    ending = rows.secret(client.client_id, lasts=timedelta(hours=1))
+    ended = rows.secret(client.client_id, lasts=timedelta(hours=-1))
+    found = PostgresCallers(postgres).client(client.client_id)
+
+    def present(secret: str) -> None:
+        credentials = PresentedCredentials(client.client_id, AuthMethod.CLIENT_SECRET_BASIC, secret)
+        authenticate(credentials, found, now=datetime.now(UTC))
+
+    present(client.secret)
+    present(ending)
+    with pytest.raises(InvalidClient):
+        present(ended)
+
+
+def test_a_disabled_client_is_read_as_such(rows: Rows, postgres: SyncPostgres) -> None:
+    """Whether a client is enabled is read with it."""
+    client = rows.client()
+    rows.execute("UPDATE clients SET enabled = false WHERE client_id = %(client_id)s", client_id=client.client_id)
+    found = PostgresCallers(postgres).client(client.client_id)
+    assert found is not None
+    assert not found.enabled
+
+
+@pytest.mark.parametrize("client_id", ["", "nobody", "' OR true --", "ü", "a" * 10_000])
+def test_an_unknown_client_is_none(postgres: SyncPostgres, client_id: str) -> None:
+    """Whatever is asked for, an unknown client is no error (CAUTH-06)."""
+    assert PostgresCallers(postgres).client(client_id) is None

@@ -1,0 +1,84 @@
+"""The HTTP endpoint in process, where something goes wrong that no real request brings about."""
+
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from services.introspect.caller_authentication import CallerAuthentication
+from services.introspect.endpoints import PATH, IntrospectionEndpoint
+from services.introspect.introspection import Introspect
+from services.introspect.model import AccessTokenRecord, RefreshTokenRecord
+from tallystick.oauth2.client import AuthenticatableClient
+from tallystick.oauth2.opaque_token import AccessToken
+from tallystick.oauth2.refresh_token import RefreshToken
+from tallystick.runtime.clock import SystemClock
+from tallystick.runtime.failures import Unavailable
+from tallystick.runtime.http import new_app
+from tallystick.runtime.randomness import SystemRandomness
+
+ISSUER = "https://issuer.example"
+FORM = {"content-type": "application/x-www-form-urlencoded", "authorization": "Basic YXBpOnNlY3JldA=="}
+
+
+class Failing:
+    """A store whose every answer is an error."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def access_token(self, token: AccessToken) -> AccessTokenRecord | None:
+        raise AssertionError(token)
+
+    def refresh_token(self, token: RefreshToken) -> RefreshTokenRecord | None:
+        raise AssertionError(token)
+
+    def client(self, client_id: str) -> AuthenticatableClient | None:
+        assert client_id == "api"
+        raise self._error
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """The threads in which questions wait."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+async def ask(threads: ThreadPoolExecutor, error: Exception, body: bytes | AsyncIterator[bytes]) -> httpx.Response:
+    store = Failing(error)
+    authentication = CallerAuthentication(store, store, SystemClock(), ISSUER)
+    app = new_app("introspect", SystemRandomness())
+    IntrospectionEndpoint(authentication, Introspect(store, ISSUER), threads).add_to(app)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://introspect.example") as client:
+        return await client.post(PATH, content=body, headers=FORM)
+
+
+async def test_our_own_faults_tell_nothing(threads: ThreadPoolExecutor) -> None:
+    """What nobody expected is a bare server_error (GEN-13)."""
+    response = await ask(threads, RuntimeError("at line 7 of secret.py"), b"token=x")
+    assert (response.status_code, response.json()["error"]) == (500, "server_error")
+    assert "secret.py" not in response.text
+    assert response.headers["cache-control"] == "no-store"
+
+
+async def test_what_cannot_be_known_may_be_asked_again(threads: ThreadPoolExecutor) -> None:
+    """A store that fails is 503 with Retry-After (GRPC-03)."""
+    response = await ask(threads, Unavailable("the database said: " + str(datetime.now(UTC))), b"token=x")
+    assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
+    assert response.headers["retry-after"] == "1"
+    assert "database" not in response.text
+
+
+async def test_a_body_in_pieces_is_cut_as_well(threads: ThreadPoolExecutor) -> None:
+    """The ceiling of a body holds whatever length was announced (GEN-13)."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"x" * 1024
+
+    response = await ask(threads, RuntimeError("not reached"), pieces())
+    assert (response.status_code, response.json()["error"]) == (413, "invalid_request")
