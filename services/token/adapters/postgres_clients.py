@@ -1,0 +1,60 @@
+"""Clients, read from the rows that authorize writes."""
+
+from datetime import timedelta
+from typing import LiteralString
+
+from psycopg.rows import DictRow
+
+from services.token.model import Client, ClientLookup
+from tallystick.oauth2.client import AuthMethod, ClientSecret, ClientType, GrantType
+from tallystick.runtime.postgres import AsyncPostgres
+
+# A client with its secrets, its scopes and what they cover, and Postgres's time; one row, whether there is one or not.
+FIND_CLIENT: LiteralString = """
+SELECT
+    clock_timestamp() AS now,
+    c.client_id, c.client_type, c.token_endpoint_auth_method, c.grant_types, c.access_token_lifetime_seconds,
+    c.refresh_limit, c.enabled, c.epoch,
+    ARRAY(SELECT s.digest FROM client_secrets s WHERE s.client_id = c.client_id ORDER BY s.digest) AS secret_digests,
+    ARRAY(SELECT s.expires_at FROM client_secrets s WHERE s.client_id = c.client_id ORDER BY s.digest) AS secrets_until,
+    ARRAY(SELECT s.scope FROM client_scopes s WHERE s.client_id = c.client_id) AS scopes,
+    ARRAY(
+        SELECT DISTINCT ARRAY[v.scope, v.resource]
+        FROM scope_covers v JOIN client_scopes s ON s.scope = v.scope
+        WHERE s.client_id = c.client_id
+    ) AS covers
+FROM (SELECT %(client_id)s::text AS client_id) AS asked
+LEFT JOIN clients c ON c.client_id = asked.client_id
+"""
+
+
+class PostgresClients:
+    """Implements `Clients`."""
+
+    def __init__(self, postgres: AsyncPostgres) -> None:
+        self._postgres = postgres
+
+    async def find(self, client_id: str) -> ClientLookup:
+        """Read a client with everything that a token request needs of it, in one statement."""
+        [row] = await self._postgres.all(FIND_CLIENT, {"client_id": client_id})
+        return ClientLookup(row["now"], None if row["client_id"] is None else _client(row))
+
+
+def _client(row: DictRow) -> Client:
+    lifetime = row["access_token_lifetime_seconds"]
+    resources_of: dict[str, frozenset[str]] = {}
+    for scope, resource in row["covers"]:
+        resources_of[scope] = resources_of.get(scope, frozenset()) | {resource}
+    return Client(
+        client_id=row["client_id"],
+        auth_method=AuthMethod(row["token_endpoint_auth_method"]),
+        secrets=tuple(map(ClientSecret, row["secret_digests"], row["secrets_until"])),
+        enabled=row["enabled"],
+        client_type=ClientType(row["client_type"]),
+        grant_types=frozenset(map(GrantType, row["grant_types"])),
+        scopes=frozenset(row["scopes"]),
+        resources_of=resources_of,
+        access_token_lifetime=None if lifetime is None else timedelta(seconds=lifetime),
+        refresh_limit=row["refresh_limit"],
+        epoch=row["epoch"],
+    )

@@ -1,0 +1,43 @@
+"""HTTP: `POST /oauth2/token` (RFC 6749 §3.2, §5.1, §5.2)."""
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from services.token.grants import Dispatcher
+from services.token.model import IssuedTokens
+from services.token.token_request import ONCE
+from tallystick.oauth2.scope import scope_string
+from tallystick.runtime.oauth_http import answered, authorization, read_form
+
+TOKEN_PATH = "/oauth2/token"
+
+
+class TokenEndpoint:
+    """Reads the form, calls the dispatcher, and writes what comes of it."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+
+    def add_to(self, app: FastAPI) -> None:
+        """Serve the token endpoint; other methods than POST get 405."""
+        app.add_route(TOKEN_PATH, self.post, methods=["POST"])
+
+    async def post(self, request: Request) -> Response:
+        """Answer a token request. Nothing but the body and the `Authorization` header has an effect."""
+        return await answered(self._tokens(request))
+
+    async def _tokens(self, request: Request) -> Response:
+        parameters = await read_form(request, ONCE)
+        return _answer(await self._dispatcher.exchange(parameters, authorization(request)))
+
+
+def _answer(tokens: IssuedTokens) -> Response:
+    members: dict[str, object] = {
+        "access_token": tokens.access_token,
+        "token_type": "Bearer",
+        "expires_in": tokens.expires_in,
+        "scope": scope_string(tokens.scopes),
+    }
+    if tokens.refresh_token is not None:
+        members["refresh_token"] = tokens.refresh_token
+    return JSONResponse(members)

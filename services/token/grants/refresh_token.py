@@ -1,0 +1,102 @@
+"""`refresh_token`: a refresh token buys its successor and a new access token (RFC 6749 §6, RFC 9700 §4.14)."""
+
+import hmac
+from datetime import datetime, timedelta
+from typing import NoReturn
+
+from services.token.issuer import Entitlement, Issuer
+from services.token.model import Client, DrawnAccessToken, EndReason, FamilyState, IssuedTokens, Rotation, issued
+from services.token.ports import RefreshFamilies
+from services.token.refresh_chain import RefreshChain
+from services.token.refresh_rotation import AnswerCurrent, Refuse, Repeat, Rotate, Theft, judge
+from services.token.revocation import Revocation
+from services.token.token_request import TokenRequest, needed
+from tallystick.oauth2.errors import InvalidGrant, TemporarilyUnavailable
+from tallystick.oauth2.refresh_token import RefreshToken, parse_refresh_token
+from tallystick.oauth2.scope import narrowed, requested_scopes
+from tallystick.runtime.log import logger
+
+_log = logger(__name__)
+_ATTEMPTS = 5
+
+
+class RefreshTokenGrant:
+    """Implements `Grant`.
+
+    The last refresh that a limit allows still returns a refresh token, which is spent from the start: a client that got
+    none would keep its old one (RFC 6749 §6), present that again, and be taken for a thief.
+    """
+
+    open_to_public_clients = True
+
+    def __init__(
+        self,
+        families: RefreshFamilies,
+        revocation: Revocation,
+        chain: RefreshChain,
+        issuer: Issuer,
+        *,
+        idle_lifetime: timedelta,
+        grace: timedelta,
+    ) -> None:
+        self._families = families
+        self._revocation = revocation
+        self._chain = chain
+        self._issuer = issuer
+        self._idle_lifetime = idle_lifetime
+        self._grace = grace
+
+    async def exchange(self, request: TokenRequest, client: Client, now: datetime) -> IssuedTokens:
+        """Rotate the presented token, or answer with what it became if that was a moment ago."""
+        presented = parse_refresh_token(needed(request.refresh_token, "refresh_token"))
+        if presented is None or not self._chain.is_ours(presented):
+            _refuse("that is no refresh token of ours, or its key is gone")
+        # The family may move between reading and writing; what is written is conditional, so it is judged again.
+        for _ in range(_ATTEMPTS):
+            state = await self._families.state(presented.family)
+            if state is None:
+                _refuse("there is no such refresh family")
+            match judge(state, presented, client_id=client.client_id, grace=self._grace):
+                case Refuse(detail):
+                    _refuse(detail)
+                case Theft():
+                    await self._revocation.end(state.grant_id, EndReason.REFRESH_REUSED)
+                    _refuse("a replaced refresh token was used again")
+                case Rotate():
+                    tokens = await self._rotate(presented, self._draw(request, client, state, now), client)
+                case AnswerCurrent(rotations, repeat):
+                    current = self._chain.follow(presented, rotations)
+                    if current is None or not hmac.compare_digest(current.digest, state.digest):
+                        _refuse("the current token cannot be derived")
+                    drawn = self._draw(request, client, state, now)
+                    tokens = await self._answer(state, current, drawn, repeat)
+            if tokens is not None:
+                return tokens
+        raise TemporarilyUnavailable("the refresh token is being used elsewhere: try again")
+
+    async def _rotate(self, presented: RefreshToken, drawn: DrawnAccessToken, client: Client) -> IssuedTokens | None:
+        successor, nonce = self._issuer.successor(presented)
+        rotation = Rotation(presented, successor, client.client_id, nonce, self._idle_lifetime)
+        return issued(drawn, successor) if await self._families.rotate(rotation, drawn.record) else None
+
+    async def _answer(
+        self, state: FamilyState, current: RefreshToken, drawn: DrawnAccessToken, repeat: Repeat
+    ) -> IssuedTokens | None:
+        if not await self._families.keep_beside(state, drawn.record):
+            return None
+        _log.info("refresh_repeated", grant_id=str(state.grant_id), kind=repeat.value)
+        return issued(drawn, current)
+
+    def _draw(self, request: TokenRequest, client: Client, state: FamilyState, now: datetime) -> DrawnAccessToken:
+        """Draw the access token: all that was granted and is still allowed, or the part of it that is asked for."""
+        allowed = narrowed(state.scopes, client.scopes)
+        if not allowed:
+            _refuse("the client may ask for none of the granted scopes any more")
+        scopes = allowed if request.scope is None else requested_scopes(request.scope, allowed)
+        entitlement = Entitlement(state.grant_id, state.client_epoch)
+        return self._issuer.access_token(client, entitlement, scopes, request.resources, now=now)
+
+
+def _refuse(detail: str) -> NoReturn:
+    """Refuse in the same words whatever is wrong: only the log is told."""
+    raise InvalidGrant("the refresh token is invalid, expired, used, or not for this client", detail=detail)

@@ -1,0 +1,200 @@
+"""Partitions on real Postgres: they come and go beside readers and writers (design, section 7)."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from psycopg.errors import CheckViolation, InsufficientPrivilege
+
+from services.token.adapters.postgres_partitions import PostgresPartitions
+from services.token.adapters.postgres_tokens import PostgresAccessTokens
+from services.token.model import AccessTokenRecord
+from services.token.partitions import PartitionKeeper
+from tallystick.runtime.failures import Unavailable
+from tallystick.runtime.postgres import AsyncPostgres
+from tests.support.databases import Database
+
+
+@pytest.fixture
+async def postgres(database: Database) -> AsyncIterator[AsyncPostgres]:
+    postgres = AsyncPostgres(database.dsn("tallystick_token"), name="token", size=5)
+    await postgres.open()
+    yield postgres
+    await postgres.close()
+
+
+@pytest.fixture
+def partitions(postgres: AsyncPostgres, database: Database) -> PostgresPartitions:
+    return PostgresPartitions(postgres, database.dsn("tallystick_partitions"))
+
+
+@pytest.fixture
+async def keeper(partitions: PostgresPartitions) -> PartitionKeeper:
+    keeper = keeper_of(partitions)
+    await keeper.prepare()
+    return keeper
+
+
+@pytest.fixture
+def tokens(postgres: AsyncPostgres) -> PostgresAccessTokens:
+    return PostgresAccessTokens(postgres)
+
+
+def keeper_of(partitions: PostgresPartitions) -> PartitionKeeper:
+    """Return one replica's keeper."""
+    return PartitionKeeper(partitions, interval_seconds=3600, start_seconds=20)
+
+
+def token_of(hour: int) -> AccessTokenRecord:
+    """Return a token that expires in an hour of the count since 1970."""
+    expires_at = datetime.fromtimestamp(hour * 3600 + 1800, UTC)
+    return AccessTokenRecord(
+        bucket=hour,
+        digest=secrets.token_bytes(32),
+        grant_id=None,
+        client_id="client",
+        client_epoch=0,
+        scopes=("photos.read",),
+        audience="https://photos.example",
+        issued_at=expires_at - timedelta(minutes=10),
+        expires_at=expires_at,
+    )
+
+
+async def test_a_fresh_database_gets_what_it_needs(
+    keeper: PartitionKeeper, partitions: PostgresPartitions, tokens: PostgresAccessTokens, database: Database
+) -> None:
+    """After the start there is a partition for every hour, token may write each, and introspect may read them."""
+    del keeper
+    found = await partitions.found()
+    assert found.suffices
+    assert found.missing == ()
+    kept = [token_of(hour) for hour in sorted(found.attached)]
+    for token in kept:
+        await tokens.keep(token)
+    with database.connect("tallystick_introspect") as connection:
+        seen = {row["digest"] for row in connection.execute("SELECT digest FROM access_tokens").fetchall()}
+    assert {token.digest for token in kept} <= seen
+
+
+async def test_a_partition_is_searched_by_its_index(keeper: PartitionKeeper, database: Database) -> None:
+    """A lookup reads one index of one partition, whatever the number of partitions."""
+    del keeper
+    with database.connect("tallystick_introspect") as connection:
+        connection.execute("SET enable_seqscan = off")
+        lookup = "EXPLAIN SELECT client_id FROM access_tokens WHERE digest = '\\x00' AND bucket = %s"
+        [hour] = connection.execute("SELECT floor(extract(epoch FROM now()) / 3600)::int AS hour").fetchall()
+        plan = [row["QUERY PLAN"] for row in connection.execute(lookup, (hour["hour"],)).fetchall()]
+    assert len([line for line in plan if "access_tokens_" in line]) == 1
+    assert "Index Scan" in plan[0]
+
+
+@pytest.mark.parametrize("hours", [-2, 30])
+async def test_a_token_without_partition_is_no_token(
+    keeper: PartitionKeeper, partitions: PostgresPartitions, tokens: PostgresAccessTokens, hours: int
+) -> None:
+    """What cannot be kept is not issued, and the client may ask again (promise 4)."""
+    del keeper
+    with pytest.raises(Unavailable):
+        await tokens.keep(token_of((await partitions.found()).hour + hours))
+
+
+async def test_a_token_in_the_wrong_partition_is_refused(
+    keeper: PartitionKeeper, partitions: PostgresPartitions, tokens: PostgresAccessTokens
+) -> None:
+    """A bucket that is not the hour of the expiry is a mistake of ours, and not taken for a missing partition."""
+    del keeper
+    token = token_of((await partitions.found()).hour)
+    with pytest.raises(CheckViolation, match="access_tokens_bucket_check"):
+        await tokens.keep(replace(token, bucket=token.bucket + 1))
+
+
+async def test_what_is_past_leaves_whole(
+    keeper: PartitionKeeper, partitions: PostgresPartitions, tokens: PostgresAccessTokens
+) -> None:
+    """Partitions of two hours ago and older are dropped with what is in them; that of the last hour stays."""
+    hour = (await partitions.found()).hour
+    async with partitions.session() as session:
+        assert session is not None
+        for past in (hour - 40, hour - 2, hour - 1):
+            await session.create(past)
+    await tokens.keep(token_of(hour - 2))
+    await tokens.keep(token_of(hour - 1))
+    await keeper.maintain()
+    found = await partitions.found()
+    assert min(found.attached) == hour - 1
+    assert (found.half_detached, found.detached) == (frozenset(), frozenset())
+
+
+async def test_parallel_keepers_do_not_disturb_each_other(
+    keeper: PartitionKeeper, partitions: PostgresPartitions
+) -> None:
+    """When several replicas look after the partitions at once, one works and all are content."""
+    del keeper
+    async with partitions.session() as session:
+        assert session is not None
+        found = await session.found()
+        for hour in (max(found.attached), found.hour - 9):
+            if hour not in found.attached:
+                await session.create(hour)
+            await session.detach(hour)
+            await session.drop(hour)
+    keepers = [keeper_of(partitions) for _ in range(4)]
+    await asyncio.gather(*(each.maintain() for each in keepers))
+    await asyncio.gather(*(each.prepare() for each in keepers))
+    assert (await partitions.found()).missing == ()
+
+
+async def test_one_replica_has_the_right_at_a_time(keeper: PartitionKeeper, partitions: PostgresPartitions) -> None:
+    """While one session has the right another gets none, and the right ends with the session."""
+    del keeper
+    async with partitions.session() as first, partitions.session() as second:
+        assert first is not None
+        assert second is None
+    async with partitions.session() as third:
+        assert third is not None
+
+
+async def test_a_slow_reader_holds_nobody_up(
+    keeper: PartitionKeeper, partitions: PostgresPartitions, tokens: PostgresAccessTokens, database: Database
+) -> None:
+    """Beside a transaction that read all, partitions are made, tokens kept, and a stuck detachment is resumed."""
+    hour = (await partitions.found()).hour
+    async with partitions.session() as session:
+        assert session is not None
+        await session.create(hour - 3)
+    with database.connect() as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM access_tokens")
+        with pytest.raises(Unavailable):
+            await keeper.maintain()
+        assert (await partitions.found()).half_detached == {hour - 3}
+        async with asyncio.timeout(1), partitions.session() as session:
+            assert session is not None
+            await session.create(hour + 60)
+        async with asyncio.timeout(1):
+            await tokens.keep(token_of(hour))
+            await tokens.keep(token_of(hour + 60))
+        reader.execute("ROLLBACK")
+    await keeper.maintain()
+    found = await partitions.found()
+    assert hour - 3 not in found.attached | found.half_detached | found.detached
+
+
+@pytest.mark.parametrize("role", ["tallystick_token", "tallystick_introspect", "tallystick_authorize"])
+async def test_no_other_role_changes_partitions(database: Database, role: str) -> None:
+    """The services' own roles own no table: they can neither make a partition nor drop one."""
+    with database.connect(role) as connection:
+        for statement in ("CREATE TABLE access_tokens_1 (LIKE access_tokens)", "DROP TABLE access_tokens"):
+            with pytest.raises(InsufficientPrivilege):
+                connection.execute(statement)
+
+
+async def test_a_session_that_cannot_be_had_is_unavailable(postgres: AsyncPostgres) -> None:
+    """A partition DSN that leads nowhere costs a warning, not the service."""
+    nowhere = PostgresPartitions(postgres, "postgresql://nobody@127.0.0.1:1/nothing?connect_timeout=1")
+    with pytest.raises(Unavailable):
+        await keeper_of(nowhere).maintain()

@@ -1,0 +1,108 @@
+"""Which partitions there must be, and who sees to it (`services.token.partition_plan`, `services.token.partitions`)."""
+
+import pytest
+
+from services.token.partition_plan import LONGEST_LIFETIME_HOURS, Partitions
+from services.token.partitions import PartitionKeeper
+from tallystick.runtime.failures import Unavailable
+from tallystick.runtime.lifecycle import StartError
+from tests.fakes.partitions import FakePartitions
+
+NOW = 494_000
+NONE: frozenset[int] = frozenset()
+
+
+def plan(*attached: int, half_detached: frozenset[int] = NONE, detached: frozenset[int] = NONE) -> Partitions:
+    """Return what a database has at `NOW`."""
+    return Partitions(NOW, frozenset(attached), half_detached, detached)
+
+
+def keeper(store: FakePartitions) -> PartitionKeeper:
+    """Return a keeper that gives up soon."""
+    return PartitionKeeper(store, interval_seconds=3600, start_seconds=0.05)
+
+
+def test_every_lifetime_has_its_partition() -> None:
+    """From the present hour to the longest lifetime's there must be all, and not one less."""
+    needed = range(NOW, NOW + LONGEST_LIFETIME_HOURS + 1)
+    assert plan(*needed).suffices
+    for hour in needed:
+        assert not plan(*(set(needed) - {hour})).suffices
+
+
+def test_they_are_made_ahead_of_need() -> None:
+    """Two hours more than the longest lifetime are made, soonest first."""
+    assert plan().missing == tuple(range(NOW, NOW + 27))
+    assert plan(*range(NOW, NOW + 26)).missing == (NOW + 26,)
+
+
+def test_what_is_there_in_any_state_is_not_made_again() -> None:
+    """A table of that name is in the way until it is dropped."""
+    found = plan(*range(NOW, NOW + 25), half_detached=frozenset({NOW + 25}), detached=frozenset({NOW + 26}))
+    assert found.missing == ()
+
+
+@pytest.mark.parametrize(("hour", "is_past"), [(NOW + 1, False), (NOW, False), (NOW - 1, False), (NOW - 2, True)])
+def test_a_partition_stays_an_hour_after_its_last_token(hour: int, *, is_past: bool) -> None:
+    """A partition leaves an hour after everything in it has expired, attached or left over."""
+    assert plan(hour).past == ((hour,) if is_past else ())
+    assert plan(detached=frozenset({hour})).leftover == ((hour,) if is_past else ())
+
+
+async def test_missing_ones_are_created_before_old_ones_leave() -> None:
+    """What tokens need comes first; what leaves is detached and dropped one after the other."""
+    store = FakePartitions(NOW, attached={NOW - 3, NOW - 2, NOW - 1, *range(NOW, NOW + 26)})
+    await keeper(store).maintain()
+    leave = [(verb, hour) for hour in (NOW - 3, NOW - 2) for verb in ("detach", "drop")]
+    assert store.done == [("create", NOW + 26), *leave]
+
+
+async def test_an_interrupted_detachment_is_finished_first() -> None:
+    """Whoever died in the middle leaves work that bars the way."""
+    store = FakePartitions(NOW, attached={NOW - 2, *range(NOW, NOW + 27)}, half_detached={NOW - 4}, detached={NOW - 5})
+    await keeper(store).maintain()
+    expected = [("finish", NOW - 4), ("drop", NOW - 5), ("drop", NOW - 4), ("detach", NOW - 2), ("drop", NOW - 2)]
+    assert store.done == expected
+
+
+async def test_a_half_detached_partition_in_use_is_not_dropped() -> None:
+    """What was detached by mistake keeps its tokens until they expire."""
+    store = FakePartitions(NOW, attached=set(range(NOW + 1, NOW + 27)), half_detached={NOW})
+    await keeper(store).maintain()
+    assert store.done == [("finish", NOW)]
+
+
+async def test_another_replica_is_left_alone() -> None:
+    """Without the right nothing is changed, and what another made is enough to start."""
+    store = FakePartitions(NOW, attached=set(range(NOW - 5, NOW + 25)), taken=True)
+    await keeper(store).prepare()
+    assert store.done == []
+
+
+async def test_a_service_starts_without_the_right_if_it_can() -> None:
+    """When no session can be had but everything is there, nothing stops the start."""
+    await keeper(FakePartitions(NOW, attached=set(range(NOW, NOW + 25)), away=True)).prepare()
+
+
+@pytest.mark.parametrize("obstacle", ["taken", "away"])
+async def test_no_service_starts_without_partitions(obstacle: str) -> None:
+    """A service that could keep no token says so in one line instead of taking requests."""
+    store = FakePartitions(NOW, taken=obstacle == "taken", away=obstacle == "away")
+    with pytest.raises(StartError, match="TALLYSTICK_PARTITION_DSN") as caught:
+        await keeper(store).prepare()
+    assert "\n" not in str(caught.value)
+
+
+async def test_preparing_twice_changes_nothing() -> None:
+    """A second start finds everything done."""
+    store = FakePartitions(NOW)
+    await keeper(store).prepare()
+    done = list(store.done)
+    await keeper(store).prepare()
+    assert store.done == done
+
+
+async def test_a_failing_session_is_reported() -> None:
+    """Whoever asks for one round is told when it could not be made."""
+    with pytest.raises(Unavailable):
+        await keeper(FakePartitions(NOW, away=True)).maintain()
