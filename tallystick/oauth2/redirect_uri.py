@@ -39,7 +39,11 @@ def registration_problem(uri: str, application_type: ApplicationType) -> str | N
     if parts.scheme == "http":
         loopback = bool(_LOOPBACK_URI.fullmatch(uri)) or host == "localhost"
         return None if loopback else "must use https (http is for 127.0.0.1, [::1] and localhost)"
-    if _PRIVATE_SCHEME.fullmatch(parts.scheme) is None:
+    return _private_scheme_problem(parts.scheme, application_type)
+
+
+def _private_scheme_problem(scheme: str, application_type: ApplicationType) -> str | None:
+    if _PRIVATE_SCHEME.fullmatch(scheme) is None:
         return "must use https, http on the loopback interface, or a private scheme with a dot such as com.example.app"
     if application_type is not ApplicationType.NATIVE:
         return "has a private scheme, which only a native client may use"

@@ -61,10 +61,10 @@ def syntax_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), path)
 
 
-def tests_in(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+def functions_that_test(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Return the test functions of a module, those in classes too."""
     for node in ast.walk(syntax_of(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
             yield node
 
 
@@ -75,7 +75,7 @@ def docstrings() -> dict[str, str]:
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}": ast.get_docstring(node) or ""
         for path in python_files()
         if path.name.startswith("test_")
-        for node in tests_in(path)
+        for node in functions_that_test(path)
     }
 
 
@@ -84,7 +84,7 @@ def ids_proven_in(path: Path) -> frozenset[str]:
     """Return the checklist ids in the docstrings of a file's tests; none for a file that is not there."""
     if not path.exists():
         return frozenset()
-    return frozenset(each for node in tests_in(path) for each in ID.findall(ast.get_docstring(node) or ""))
+    return frozenset(each for node in functions_that_test(path) for each in ID.findall(ast.get_docstring(node) or ""))
 
 
 def patches_in(path: Path) -> Iterator[str]:

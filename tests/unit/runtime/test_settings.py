@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from services.authorize.settings import AuthorizeSettings
 
+from services.authorize.settings import AuthorizeSettings
 from services.introspect.settings import IntrospectSettings
 from services.token.settings import TokenSettings
 from tallystick.runtime.settings import KNOWN, ListenAddress, Settings, SettingsError

@@ -1,0 +1,108 @@
+"""`python -m services.authorize`: reads the settings, wires authorize together, serves until SIGTERM."""
+
+import os
+import sys
+from contextlib import AsyncExitStack
+
+from services.authorize.adapters.argon2_passwords import Argon2Passwords
+from services.authorize.adapters.postgres_clients import PostgresClients
+from services.authorize.adapters.postgres_consents import PostgresConsents
+from services.authorize.adapters.postgres_resources import PostgresResources
+from services.authorize.adapters.postgres_users import PostgresUsers
+from services.authorize.adapters.redis_codes import RedisCodes
+from services.authorize.adapters.redis_interactions import RedisInteractions
+from services.authorize.adapters.redis_sessions import RedisSessions
+from services.authorize.asking_client import AskingClient
+from services.authorize.begin_interaction import BeginInteraction
+from services.authorize.check_code import CheckCode
+from services.authorize.consent import Consent
+from services.authorize.endpoints.answers import Answers
+from services.authorize.endpoints.authorization import AuthorizationEndpoint
+from services.authorize.endpoints.consent import ConsentEndpoint
+from services.authorize.endpoints.cookies import Cookies
+from services.authorize.endpoints.metadata import MetadataEndpoint
+from services.authorize.endpoints.sign_in import SignInEndpoint
+from services.authorize.endpoints.site import Site
+from services.authorize.interaction import Interactions
+from services.authorize.issue_code import IssueCode
+from services.authorize.metadata import metadata
+from services.authorize.operator_rpc import add_operator_services
+from services.authorize.pages.render import Pages
+from services.authorize.rpc import AuthorizationCodeService
+from services.authorize.session import Sessions
+from services.authorize.settings import AuthorizeSettings
+from services.authorize.sign_in import SignIn
+from tallystick.authorize.v1 import authorization_code_pb2_grpc
+from tallystick.runtime import lifecycle, log, redis
+from tallystick.runtime.callers import ServiceCredentials
+from tallystick.runtime.clock import SystemClock
+from tallystick.runtime.grpc_server import aio_server
+from tallystick.runtime.http import new_app
+from tallystick.runtime.operator_credentials import ServiceOrOperator
+from tallystick.runtime.postgres import AsyncPostgres
+from tallystick.runtime.randomness import SystemRandomness
+from tallystick.runtime.service import serve
+from tallystick.runtime.settings import PREFIX
+
+
+async def serve_authorize() -> None:
+    """Wire the service and serve it."""
+    settings = AuthorizeSettings.read(os.environ)
+    log.configure(settings.service, settings.log_level)
+    services = ServiceCredentials.read(f"{PREFIX}SERVICE_CALLERS_FILE", settings.service_callers_file)
+    pages = Pages(settings.branding())
+    clock, randomness, site = SystemClock(), SystemRandomness(), Site(settings.issuer)
+
+    async with AsyncExitStack() as resources:
+        postgres = AsyncPostgres(
+            settings.postgres_dsn.get_secret_value(), name=settings.service, size=settings.postgres_pool_size
+        )
+        resources.push_async_callback(postgres.close)
+        cache = redis.connect(settings.redis_url.get_secret_value())
+        resources.push_async_callback(cache.aclose)
+        await postgres.open()
+        await redis.wait_until_ready(cache)
+        passwords = resources.enter_context(Argon2Passwords())
+
+        clients, users, consents = PostgresClients(postgres), PostgresUsers(postgres), PostgresConsents(postgres)
+        codes = RedisCodes(cache)
+        interactions = Interactions(RedisInteractions(cache), randomness)
+        sessions = Sessions(RedisSessions(cache), users, randomness, lifetime_seconds=settings.session_lifetime_seconds)
+        asking_client = AskingClient(clients)
+        begin_interaction = BeginInteraction(
+            clients,
+            PostgresResources(postgres),
+            interactions,
+            issuer=settings.issuer,
+            require_pkce=settings.require_pkce,
+        )
+        consent = Consent(consents, IssueCode(codes, randomness, lifetime_seconds=settings.code_lifetime_seconds))
+        document = metadata(
+            issuer=settings.issuer,
+            token_url=settings.token_url or settings.issuer,
+            introspect_url=settings.introspect_url or settings.issuer,
+        )
+
+        cookies = Cookies(site, randomness)
+        sign_in = SignIn(users, passwords)
+        app = new_app("Tallystick authorize", randomness)
+        answers = Answers(pages, issuer=settings.issuer)
+        answers.add_to(app)
+        AuthorizationEndpoint(begin_interaction, cookies, site).add_to(app, answers)
+        SignInEndpoint(interactions, asking_client, sign_in, sessions, pages=pages, cookies=cookies, site=site).add_to(
+            app, answers
+        )
+        ConsentEndpoint(interactions, asking_client, consent, sessions, pages=pages, cookies=cookies, site=site).add_to(
+            app, answers
+        )
+        MetadataEndpoint(document, site).add_to(app, answers)
+
+        grpc_ = aio_server(ServiceOrOperator(services, postgres), randomness)
+        check_code = AuthorizationCodeService(CheckCode(codes, consents))
+        authorization_code_pb2_grpc.add_AuthorizationCodeServiceServicer_to_server(check_code, grpc_)
+        add_operator_services(grpc_, postgres, clock, randomness, passwords)
+        await serve(settings, app, grpc_)
+
+
+if __name__ == "__main__":
+    sys.exit(lifecycle.run(AuthorizeSettings.service, serve_authorize))

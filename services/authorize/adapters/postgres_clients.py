@@ -1,0 +1,61 @@
+"""Registered clients, from Postgres, as an authorization request needs them."""
+
+from typing import LiteralString
+
+from psycopg.rows import DictRow
+
+from services.authorize.model import Client
+from services.authorize.pages.branding import Branding
+from tallystick.oauth2.client import ApplicationType, ClientType, GrantType
+from tallystick.runtime.postgres import AsyncPostgres
+
+# A client with the scopes that it may ask for; names and descriptions are two arrays in the same order.
+FIND_CLIENT: LiteralString = """
+SELECT
+    c.client_id, c.name, c.version, c.client_type, c.application_type, c.redirect_uris, c.grant_types,
+    c.allow_plain_pkce, c.enabled,
+    'refresh_token' = ANY (c.grant_types) AND c.refresh_limit IS DISTINCT FROM 0 AS may_refresh,
+    c.branding_title, c.branding_logo, c.branding_header, c.branding_footer,
+    coalesce(array_agg(s.name ORDER BY s.name) FILTER (WHERE s.name IS NOT NULL), '{}') AS scope_names,
+    coalesce(array_agg(s.description ORDER BY s.name) FILTER (WHERE s.name IS NOT NULL), '{}') AS scope_descriptions
+FROM clients c
+LEFT JOIN client_scopes cs ON cs.client_id = c.client_id
+LEFT JOIN scopes s ON s.name = cs.scope
+WHERE c.client_id = %(client_id)s
+GROUP BY c.client_id
+"""
+
+
+class PostgresClients:
+    """Implements `ClientDirectory`."""
+
+    def __init__(self, postgres: AsyncPostgres) -> None:
+        self._postgres = postgres
+
+    async def find(self, client_id: str) -> Client | None:
+        """Return a client, enabled or not; None when there is none."""
+        row = await self._postgres.one(FIND_CLIENT, {"client_id": client_id})
+        return None if row is None else _client(row)
+
+
+def _client(row: DictRow) -> Client:
+    return Client(
+        client_id=row["client_id"],
+        name=row["name"],
+        version=row["version"],
+        client_type=ClientType(row["client_type"]),
+        application_type=ApplicationType(row["application_type"]),
+        redirect_uris=tuple(row["redirect_uris"]),
+        grant_types=frozenset(map(GrantType, row["grant_types"])),
+        scopes=dict(zip(row["scope_names"], row["scope_descriptions"], strict=True)),
+        allow_plain_pkce=row["allow_plain_pkce"],
+        may_refresh=row["may_refresh"],
+        enabled=row["enabled"],
+        # What a client leaves empty looks as everywhere.
+        branding=Branding(
+            title=row["branding_title"] or None,
+            logo=row["branding_logo"] or None,
+            header=row["branding_header"] or None,
+            footer=row["branding_footer"] or None,
+        ),
+    )

@@ -1,0 +1,30 @@
+"""What codes stand for, in Redis, under the id of the code. Redis drops them when their time is over."""
+
+from redis.asyncio import Redis
+
+from services.authorize.adapters.json_record import JsonRecord
+from services.authorize.model import IssuedCode
+from tallystick.runtime.redis import translated
+
+_RECORD = JsonRecord(IssuedCode)
+
+
+class RedisCodes:
+    """Implements `CodeStore`."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def put(self, code: IssuedCode, *, seconds: int) -> None:
+        """Keep a code."""
+        async with translated():
+            await self._redis.set(_key(code.code_id), _RECORD.write(code), ex=seconds)
+
+    async def find(self, code_id: str) -> IssuedCode | None:
+        """Return what a code stands for; None when there is none or it has expired."""
+        async with translated():
+            return _RECORD.read(await self._redis.get(_key(code_id)))
+
+
+def _key(code_id: str) -> str:
+    return f"tallystick:code:{code_id}"

@@ -1,0 +1,35 @@
+"""Login sessions, in Redis, under the digest of the cookie's value."""
+
+from redis.asyncio import Redis
+
+from services.authorize.adapters.json_record import JsonRecord
+from services.authorize.model import Session
+from tallystick.runtime.redis import translated
+
+_RECORD = JsonRecord(Session)
+
+
+class RedisSessions:
+    """Implements `SessionStore`."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def put(self, digest: bytes, session: Session, *, seconds: int) -> None:
+        """Keep a session."""
+        async with translated():
+            await self._redis.set(_key(digest), _RECORD.write(session), ex=seconds)
+
+    async def find(self, digest: bytes) -> Session | None:
+        """Return a session; None when there is none or it has expired."""
+        async with translated():
+            return _RECORD.read(await self._redis.get(_key(digest)))
+
+    async def end(self, digest: bytes) -> None:
+        """End a session, if there is one."""
+        async with translated():
+            await self._redis.delete(_key(digest))
+
+
+def _key(digest: bytes) -> str:
+    return f"tallystick:session:{digest.hex()}"

@@ -1,0 +1,55 @@
+"""The two cookies: one by which a browser is known again, and one for the login session."""
+
+import re
+
+from fastapi import Request, Response
+
+from services.authorize.endpoints.site import Site
+from tallystick.oauth2.opaque_token import base64url, digest
+from tallystick.runtime.randomness import Randomness
+
+_VALUE_BYTES = 32
+_VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+class Cookies:
+    """Reads and sets the cookies.
+
+    Behind https their names begin with `__Host-`, which no other host can set; over http, on loopback, they have
+    neither prefix nor `Secure`. Ports and paths share cookies, so each issuer has names of its own.
+    """
+
+    def __init__(self, site: Site, randomness: Randomness) -> None:
+        prefix = "__Host-" if site.is_https else ""
+        mark = digest(site.issuer).hex()[:8]
+        self._browser = f"{prefix}tallystick-browser-{mark}"
+        self._session = f"{prefix}tallystick-session-{mark}"
+        self._secure = site.is_https
+        self._randomness = randomness
+
+    def browser(self, request: Request) -> str:
+        """Return the value by which the browser is known; empty when it is not."""
+        return _well_formed(request.cookies.get(self._browser))
+
+    def session(self, request: Request) -> str:
+        """Return the name of the session; empty when there is none."""
+        return _well_formed(request.cookies.get(self._session))
+
+    def new_browser(self) -> str:
+        """Draw a value by which to know a browser again."""
+        return base64url(self._randomness.octets(_VALUE_BYTES))
+
+    def set_browser(self, response: Response, value: str) -> None:
+        """Have the browser keep the value by which it is known, until it is closed."""
+        self._set(response, self._browser, value)
+
+    def set_session(self, response: Response, value: str) -> None:
+        """Have the browser keep the name of its session, until it is closed; our store may forget it earlier."""
+        self._set(response, self._session, value)
+
+    def _set(self, response: Response, name: str, value: str) -> None:
+        response.set_cookie(name, value, path="/", secure=self._secure, httponly=True, samesite="lax")
+
+
+def _well_formed(value: str | None) -> str:
+    return value if value is not None and _VALUE.fullmatch(value) else ""

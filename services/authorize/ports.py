@@ -1,0 +1,96 @@
+"""What authorize needs from its stores. Each method raises `Unavailable` when the store has no answer.
+
+What Redis keeps is given a lifetime in seconds and found no longer after it. Interactions and sessions are found by the
+digest of the secret that names them; the secret itself is never stored.
+"""
+
+from collections.abc import Collection
+from typing import Protocol
+from uuid import UUID
+
+from services.authorize.model import Approval, Client, IssuedCode, Session, Standing, User
+from services.authorize.request import AuthorizationRequest, Interaction
+
+
+class ClientDirectory(Protocol):
+    """Finds registered clients."""
+
+    async def find(self, client_id: str) -> Client | None:
+        """Return a client, enabled or not; None when there is none."""
+
+
+class ResourceDirectory(Protocol):
+    """Finds registered resources."""
+
+    async def known(self, identifiers: Collection[str]) -> frozenset[str]:
+        """Return those identifiers that are registered."""
+
+
+class UserDirectory(Protocol):
+    """Finds resource owners."""
+
+    async def find(self, user_id: UUID) -> User | None:
+        """Return a user, enabled or not; None when there is none."""
+
+    async def find_by_username(self, username: str) -> User | None:
+        """Return the user of this name, enabled or not; None when there is none."""
+
+
+class Passwords(Protocol):
+    """Hashes and checks passwords. Raises `Unavailable` when too many are waiting already."""
+
+    async def hash(self, password: str) -> str:
+        """Return the hash of a password, with a salt of its own."""
+
+    async def verify(self, hashed: str | None, password: str) -> bool:
+        """Tell whether a password has this hash; None, for a user who is not known, takes as long and is False."""
+
+
+class InteractionStore(Protocol):
+    """Keeps requests that wait for a person's answer."""
+
+    async def put(self, digest: bytes, interaction: Interaction, *, seconds: int) -> None:
+        """Keep an interaction."""
+
+    async def find(self, digest: bytes) -> Interaction | None:
+        """Return an interaction and change nothing; None when there is none, it has expired or was consumed."""
+
+    async def consume(self, digest: bytes) -> bool:
+        """End an interaction, atomically: of all who try, one is told True and the others False."""
+
+
+class SessionStore(Protocol):
+    """Keeps login sessions."""
+
+    async def put(self, digest: bytes, session: Session, *, seconds: int) -> None:
+        """Keep a session."""
+
+    async def find(self, digest: bytes) -> Session | None:
+        """Return a session; None when there is none or it has expired."""
+
+    async def end(self, digest: bytes) -> None:
+        """End a session, if there is one."""
+
+
+class CodeStore(Protocol):
+    """Keeps what codes stand for. Nothing here spends a code: that is one insert in token's table of grants."""
+
+    async def put(self, code: IssuedCode, *, seconds: int) -> None:
+        """Keep a code."""
+
+    async def find(self, code_id: str) -> IssuedCode | None:
+        """Return what a code stands for, the same to everyone who asks; None when there is none or it has expired."""
+
+
+class ConsentStore(Protocol):
+    """Keeps what users allowed clients."""
+
+    async def record(self, user: User, request: AuthorizationRequest, scopes: Collection[str]) -> Approval | None:
+        """Record, in one statement, what a user allows a client, and return it with the epochs of all three.
+
+        What the client may no longer ask for is left out. None, with nothing recorded, when nothing is left, or when
+        the user or the client has meanwhile been disabled, deleted or revoked. The epoch of an earlier consent is kept.
+        """
+
+    async def standing(self, user_id: UUID, client_id: str) -> Standing | None:
+        """Return what a code rests on, read by one statement; None when user, client or consent is not there."""

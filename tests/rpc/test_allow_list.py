@@ -1,0 +1,152 @@
+"""Every gRPC method, every caller: who is not listed is refused before anything is looked up."""
+
+import importlib
+import pkgutil
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
+
+import tallystick
+from tallystick.runtime.allow_list import METHODS, OPEN_METHODS
+from tallystick.runtime.callers import Caller, CallerKind, bearer_credential
+from tallystick.runtime.failures import Unauthenticated
+from tallystick.runtime.grpc_server import aio_server, sync_server
+from tallystick.runtime.randomness import SystemRandomness
+from tests.rpc.operator_server import OperatorServer
+
+OK, DENIED, UNAUTHENTICATED = (
+    grpc.StatusCode.OK,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNAUTHENTICATED,
+)
+REACHED = b"reached"
+
+
+def described_methods() -> Iterator[str]:
+    """Return the full names of all methods in tallystick.*.v1, found by looking at the packages."""
+    for module in pkgutil.walk_packages(tallystick.__path__, "tallystick."):
+        if module.name.endswith("_pb2") and ".v1." in module.name:
+            file: FileDescriptor = importlib.import_module(module.name).DESCRIPTOR
+            for service in file.services_by_name.values():
+                yield from (full_name(method) for method in service.methods)
+
+
+def full_name(method: MethodDescriptor) -> str:
+    return f"/{method.containing_service.full_name}/{method.name}"
+
+
+ALL_METHODS = sorted(described_methods())
+
+
+class CallersByKind:
+    """Identifies whoever shows the name of a kind of caller."""
+
+    async def identify(self, authorization: str | None) -> Caller:
+        return CallersByKindSync().identify(authorization)
+
+
+class CallersByKindSync:
+    """The same, synchronously."""
+
+    def identify(self, authorization: str | None) -> Caller:
+        kind = bearer_credential(authorization)
+        if kind not in set(CallerKind):
+            raise Unauthenticated("nobody is known by this")
+        return Caller(CallerKind(kind), "somebody")
+
+
+class EveryMethod(grpc.GenericRpcHandler):
+    """Answers every call, so that only the guard stands before it."""
+
+    def service(self, _details: grpc.HandlerCallDetails) -> Any:
+        return grpc.unary_unary_rpc_method_handler(self._answer)
+
+    def _answer(self, _request: bytes, _context: grpc.ServicerContext) -> bytes:
+        return REACHED
+
+
+class EveryMethodAsync(grpc.GenericRpcHandler):
+    """The same for the asynchronous server."""
+
+    def service(self, _details: grpc.HandlerCallDetails) -> Any:
+        return grpc.unary_unary_rpc_method_handler(self._answer)
+
+    async def _answer(self, _request: bytes, _context: Any) -> bytes:
+        return REACHED
+
+
+def channel_to(port: int) -> grpc.aio.Channel:
+    return grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=(("grpc.enable_http_proxy", 0),))
+
+
+@pytest.fixture(scope="module")
+async def guarded() -> AsyncIterator[tuple[grpc.aio.Channel, grpc.aio.Channel]]:
+    """Channels to an asynchronous and to a synchronous server that answer every call which the guard lets through."""
+    asynchronous = aio_server(CallersByKind(), SystemRandomness())
+    asynchronous.add_generic_rpc_handlers((EveryMethodAsync(),))
+    synchronous = sync_server(CallersByKindSync(), SystemRandomness(), threads=2)
+    synchronous.add_generic_rpc_handlers((EveryMethod(),))
+    ports = [server.add_insecure_port("127.0.0.1:0") for server in (asynchronous, synchronous)]
+    await asynchronous.start()
+    synchronous.start()
+    async with channel_to(ports[0]) as first, channel_to(ports[1]) as second:
+        yield first, second
+    await asynchronous.stop(None)
+    synchronous.stop(None).wait()
+
+
+async def outcome(channel: grpc.aio.Channel, method: str, bearer: str | None) -> grpc.StatusCode:
+    metadata = () if bearer is None else (("authorization", f"Bearer {bearer}"),)
+    call = channel.unary_unary(method)(b"", metadata=metadata, timeout=10)
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return error.code()
+    return await call.code()
+
+
+def test_every_method_has_an_entry() -> None:
+    """The allow-list names all methods of all services and nothing that does not exist (GRPC-01)."""
+    assert ALL_METHODS
+    assert sorted(METHODS) == ALL_METHODS
+    assert all(METHODS.values())
+    assert not OPEN_METHODS & set(METHODS)
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+async def test_only_listed_callers_get_through(guarded: tuple[grpc.aio.Channel, ...], method: str) -> None:
+    """Each kind of caller that the list does not name is denied, and an anonymous one is not known (GRPC-01)."""
+    for channel in guarded:
+        for kind in CallerKind:
+            expected = OK if kind in METHODS[method] else DENIED
+            assert await outcome(channel, method, kind.value) is expected, kind
+        assert await outcome(channel, method, None) is UNAUTHENTICATED
+        assert await outcome(channel, method, "somebody-else") is UNAUTHENTICATED
+
+
+async def test_a_method_that_is_not_listed_is_denied(guarded: tuple[grpc.aio.Channel, ...]) -> None:
+    """Whatever has no entry is open to nobody (GRPC-01)."""
+    for channel in guarded:
+        for kind in CallerKind:
+            method = "/tallystick.authorize.v1.ClientService/Invented"
+            assert await outcome(channel, method, kind.value) is DENIED
+
+
+SERVED_TO_OPERATORS = [
+    method
+    for method in ALL_METHODS
+    if method.startswith("/tallystick.authorize.") and "AuthorizationCodeService" not in method
+]
+
+
+@pytest.mark.parametrize("method", SERVED_TO_OPERATORS)
+async def test_real_credentials_of_others_open_nothing(server: OperatorServer, method: str) -> None:
+    """The services' own credentials, and a viewer's for a change, are denied by the running server (GRPC-01)."""
+    for kind, credential in server.credentials.items():
+        if kind not in METHODS[method]:
+            assert await outcome(server.channel, method, credential) is DENIED, kind
+    assert await outcome(server.channel, method, None) is UNAUTHENTICATED

@@ -1,0 +1,65 @@
+"""Covers and services, before they reach a store."""
+
+import pytest
+
+from services.authorize.registry.model import Cover
+from services.authorize.registry.resources import canonical_services
+from services.authorize.registry.scopes import canonical_covers, is_wider
+from tallystick.runtime.failures import Invalid
+
+PHOTOS, PRINTS = "https://photos.example", "https://prints.example"
+
+
+def covers(*pairs: tuple[str, str]) -> tuple[Cover, ...]:
+    return canonical_covers(Cover(resource, service) for resource, service in pairs)
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "expected"),
+    [
+        ((), (), False),
+        ((), ((PHOTOS, "/a/b"),), False),
+        (((PHOTOS, "/a/b"),), (), True),
+        (((PHOTOS, "/a/b"),), ((PHOTOS, "POST /a/b"),), False),
+        (((PHOTOS, "/a/b"),), ((PHOTOS, "/a/*"),), False),
+        (((PHOTOS, "/a/*"),), ((PHOTOS, "/a/b"),), True),
+        (((PHOTOS, "GET /a/*"),), ((PHOTOS, "/a/*"),), False),
+        (((PHOTOS, "/a/*"),), ((PHOTOS, "GET /a/*"),), True),
+        (((PRINTS, "/a/b"),), ((PHOTOS, "/a/b"),), True),
+        (((PRINTS, "/a/b"), (PHOTOS, "/a/b")), ((PHOTOS, "/a/b"),), True),
+        (((PHOTOS, "/a/b"),), ((PHOTOS, "/a/b"), (PRINTS, "/a/b")), False),
+    ],
+)
+def test_a_cover_is_wider_when_it_reaches_something_new(
+    new: tuple[tuple[str, str], ...], old: tuple[tuple[str, str], ...], *, expected: bool
+) -> None:
+    """Only what no cover reached before makes a scope wider."""
+    assert is_wider(covers(*new), covers(*old)) is expected
+
+
+def test_covers_are_sorted_and_each_once() -> None:
+    """Two ways of writing one service are one cover."""
+    assert covers((PRINTS, "/a/b"), (PHOTOS, "/a/b"), (PHOTOS, "POST /a/b")) == (
+        Cover(PHOTOS, "POST /a/b"),
+        Cover(PRINTS, "POST /a/b"),
+    )
+
+
+@pytest.mark.parametrize(
+    "pair", [("", "/a/b"), (PHOTOS, ""), ("photos", "/a/b"), (PHOTOS, "a/b"), (f"{PHOTOS}#", "/a")]
+)
+def test_a_cover_names_a_resource_and_a_service(pair: tuple[str, str]) -> None:
+    """A cover without a resource's URI or without a service is refused."""
+    with pytest.raises(Invalid):
+        covers(pair)
+
+
+def test_services_that_no_request_could_tell_apart_are_refused() -> None:
+    """Templates may be called anything, but only one service of a shape is registered."""
+    assert canonical_services(["GET /a/{x}", "GET /a/{x}", "POST /a/{y}", "GET /a/b"]) == (
+        "GET /a/b",
+        "GET /a/{x}",
+        "POST /a/{y}",
+    )
+    with pytest.raises(Invalid, match="keep one"):
+        canonical_services(["GET /a/{x}", "GET /a/{y}"])
