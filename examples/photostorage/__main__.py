@@ -17,7 +17,7 @@ from tallystick.resource import IntrospectionClient, RequireToken
 log = logging.getLogger("photostorage")
 
 # Which scope each method needs. A method that is not listed is refused, so none can be forgotten.
-SCOPES = {"/photos.v1.Albums/Get": "photos.read"}
+SCOPES = {"/photos.v1.Albums/Get": "albums.read"}
 
 
 def main() -> None:

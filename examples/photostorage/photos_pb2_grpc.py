@@ -49,7 +49,7 @@ class AlbumsServicer(object):
     """
 
     def Get(self, request, context):
-        """Get returns the album of the person that the token speaks for; scope `photos.read`.
+        """Get returns the album of the person that the token speaks for; scope `albums.read`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,7 +36,7 @@ class AlbumsStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AlbumsAsyncStub: ...
     Get: _grpc.UnaryUnaryMultiCallable[_photos_pb2.GetAlbumRequest, _photos_pb2.GetAlbumResponse]
-    """Get returns the album of the person that the token speaks for; scope `photos.read`."""
+    """Get returns the album of the person that the token speaks for; scope `albums.read`."""
 
 @_typing.type_check_only
 class AlbumsAsyncStub(AlbumsStub):
@@ -46,7 +46,7 @@ class AlbumsAsyncStub(AlbumsStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Get: _aio.UnaryUnaryMultiCallable[_photos_pb2.GetAlbumRequest, _photos_pb2.GetAlbumResponse]  # type: ignore[assignment]
-    """Get returns the album of the person that the token speaks for; scope `photos.read`."""
+    """Get returns the album of the person that the token speaks for; scope `albums.read`."""
 
 class AlbumsServicer(metaclass=_abc_1.ABCMeta):
     """Albums hands people their photos. Every call needs, as metadata `authorization: Bearer …`, an access token that is
@@ -59,6 +59,6 @@ class AlbumsServicer(metaclass=_abc_1.ABCMeta):
         request: _photos_pb2.GetAlbumRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_photos_pb2.GetAlbumResponse, _abc.Awaitable[_photos_pb2.GetAlbumResponse]]:
-        """Get returns the album of the person that the token speaks for; scope `photos.read`."""
+        """Get returns the album of the person that the token speaks for; scope `albums.read`."""
 
 def add_AlbumsServicer_to_server(servicer: AlbumsServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,7 +26,7 @@ def read_settings(arguments: Sequence[str]) -> Settings:
         ("introspect-target", "127.0.0.1:9082", "where Tallystick's introspection is"),
         ("client-id", None, "by which introspection knows this API"),
         ("client-secret-file", None, "a file with the secret that goes with it"),
-        ("resource", "https://photos.example", "this API's name: the audience that tokens must have"),
+        ("resource", "https://photostorage.example", "this API's name: the audience that tokens must have"),
     ):
         variable = f"PHOTOSTORAGE_{name.upper().replace('-', '_')}"
         value = os.environ.get(variable, default)

@@ -86,6 +86,10 @@ class EmbeddedServer(ABC):
                 raise self._failure(error) from error
             raise
 
+    def is_running(self) -> bool:
+        """Tell whether the server was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def stop(self) -> None:
         """End the server after it has finished what it must; does nothing when it does not run."""
         if self._process is not None:
