@@ -18,7 +18,7 @@ from tests.support.environment import ROOT, program_environment
 from tests.support.ports import free_port
 from tests.support.service_process import ServiceProcess
 
-PHOTOS = "https://photos.example"
+PHOTOS = "https://photostorage.example"
 
 
 class PhotoStorage:
@@ -80,14 +80,14 @@ class Tokens:
 @pytest.fixture(scope="module")
 def tokens(rows: Rows) -> Tokens:
     """Bob's and other people's."""
-    app = rows.client("photos.read", "photos.write")
-    bob, alice = (rows.grant(app, "photos.read", user=rows.user(name)) for name in ("bob", "alice"))
+    app = rows.client("albums.read", "albums.write")
+    bob, alice = (rows.grant(app, "albums.read", user=rows.user(name)) for name in ("bob", "alice"))
     return Tokens(
-        of_bob=rows.access_token(app, "photos.read", audience=PHOTOS, grant=bob).text,
-        of_alice=rows.access_token(app, "photos.read", audience=PHOTOS, grant=alice).text,
-        of_the_app=rows.access_token(app, "photos.read", audience=PHOTOS).text,
-        without_the_scope=rows.access_token(app, "photos.write", audience=PHOTOS, grant=bob).text,
-        for_another_api=rows.access_token(app, "photos.read", audience="https://other.example", grant=bob).text,
+        of_bob=rows.access_token(app, "albums.read", audience=PHOTOS, grant=bob).text,
+        of_alice=rows.access_token(app, "albums.read", audience=PHOTOS, grant=alice).text,
+        of_the_app=rows.access_token(app, "albums.read", audience=PHOTOS).text,
+        without_the_scope=rows.access_token(app, "albums.write", audience=PHOTOS, grant=bob).text,
+        for_another_api=rows.access_token(app, "albums.read", audience="https://other.example", grant=bob).text,
         refresh_token_of_bob=str(bob.refresh_token),
     )
 
@@ -154,7 +154,7 @@ def test_it_says_what_it_does_and_no_secret(photostorage: PhotoStorage, tokens: 
     photostorage.album(tokens.of_bob)
     with pytest.raises(grpc.RpcError):
         photostorage.album(tokens.for_another_api)
-    assert "asked introspection: active, scope photos.read, sub user:" in photostorage.said
+    assert "asked introspection: active, scope albums.read, sub user:" in photostorage.said
     assert "asked introspection: not active" in photostorage.said
     assert "hands bob" in photostorage.said
     assert "refused /photos.v1.Albums/Get: the access token is not good here" in photostorage.said
