@@ -16,7 +16,8 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 PREFIX = "TALLYSTICK_"
-_INJECTED_BY_KUBERNETES = re.compile(r"_SERVICE_|_PORT")
+# What Kubernetes injects for a Service of our name, and the switches of the tests.
+_NOT_OURS = re.compile(r"_SERVICE_|_PORT|TALLYSTICK_TEST_")
 
 KNOWN = frozenset(
     {
@@ -190,7 +191,7 @@ def named_values(model: type[BaseModel], environ: Mapping[str, str]) -> dict[str
                 if PREFIX + plain in environ:
                     raise SettingsError(f"{PREFIX}{plain} and {variable} are both set: keep one")
                 values[plain] = read_secret_file(variable, Path(value))
-        elif not _INJECTED_BY_KUBERNETES.search(variable):
+        elif not _NOT_OURS.search(variable):
             raise SettingsError(f"{variable} is not a setting of Tallystick: check its spelling or unset it")
     return values
 

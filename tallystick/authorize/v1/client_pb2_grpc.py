@@ -102,7 +102,7 @@ class ClientServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListClients(self, request, context):
-        """ListClients reads clients in the order of their ids, a page at a time.
+        """ListClients reads clients in the order of their ids, without their logos, a page at a time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

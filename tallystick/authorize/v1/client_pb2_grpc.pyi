@@ -40,7 +40,7 @@ class ClientServiceStub:
     GetClient: _grpc.UnaryUnaryMultiCallable[_client_pb2.GetClientRequest, _client_pb2.GetClientResponse]
     """GetClient reads one client. Errors: NOT_FOUND."""
     ListClients: _grpc.UnaryUnaryMultiCallable[_client_pb2.ListClientsRequest, _client_pb2.ListClientsResponse]
-    """ListClients reads clients in the order of their ids, a page at a time."""
+    """ListClients reads clients in the order of their ids, without their logos, a page at a time."""
     UpdateClient: _grpc.UnaryUnaryMultiCallable[_client_pb2.UpdateClientRequest, _client_pb2.UpdateClientResponse]
     """UpdateClient changes the fields named by update_mask and leaves the others.
     Errors: NOT_FOUND, ALREADY_EXISTS, INVALID_ARGUMENT.
@@ -72,7 +72,7 @@ class ClientServiceAsyncStub(ClientServiceStub):
     GetClient: _aio.UnaryUnaryMultiCallable[_client_pb2.GetClientRequest, _client_pb2.GetClientResponse]  # type: ignore[assignment]
     """GetClient reads one client. Errors: NOT_FOUND."""
     ListClients: _aio.UnaryUnaryMultiCallable[_client_pb2.ListClientsRequest, _client_pb2.ListClientsResponse]  # type: ignore[assignment]
-    """ListClients reads clients in the order of their ids, a page at a time."""
+    """ListClients reads clients in the order of their ids, without their logos, a page at a time."""
     UpdateClient: _aio.UnaryUnaryMultiCallable[_client_pb2.UpdateClientRequest, _client_pb2.UpdateClientResponse]  # type: ignore[assignment]
     """UpdateClient changes the fields named by update_mask and leaves the others.
     Errors: NOT_FOUND, ALREADY_EXISTS, INVALID_ARGUMENT.
@@ -119,7 +119,7 @@ class ClientServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _client_pb2.ListClientsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_client_pb2.ListClientsResponse, _abc.Awaitable[_client_pb2.ListClientsResponse]]:
-        """ListClients reads clients in the order of their ids, a page at a time."""
+        """ListClients reads clients in the order of their ids, without their logos, a page at a time."""
 
     @_abc_1.abstractmethod
     def UpdateClient(

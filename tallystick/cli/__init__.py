@@ -1,0 +1,12 @@
+"""The `tallystick` command: what an operator does, over gRPC, and what prepares and examines a deployment.
+
+- `__main__`: the entry; loads a command's module when it is asked for
+- `commands/`: one module a subject, each verb a function: read the arguments, make one call, print the answer
+- `usage`: exit codes, and every error as one line that says what to do
+- `environment`, `operator_credential`, `connection`: where the services are, who asks, how a call is made
+- `record`, `output`: messages as plain values, and those for people or for scripts
+- `options`: options that several verbs have
+- `first_operator`: the credential that all others are made with; `checks/`: what `doctor` looks at
+
+Commands that only talk gRPC work with the extra `cli` alone; `migrate` and `doctor` need `server`, `up` needs `local`.
+"""

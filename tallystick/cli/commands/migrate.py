@@ -1,0 +1,97 @@
+"""`tallystick migrate`: bring the database to the schema that the services need."""
+
+import os
+import time
+from pathlib import Path
+
+import click
+import psycopg
+
+from tallystick.cli.first_operator import NAME, ensure_first_operator
+from tallystick.cli.settings import DeploymentSettings
+from tallystick.cli.usage import CommandFailed
+from tallystick.runtime.settings import PREFIX, SettingsError
+from tallystick.schema import migrate as schema
+from tallystick.schema import revision
+
+_CONNECT_SECONDS = 5
+_PAUSE_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 120.0
+
+
+@click.command(
+    epilog=f"{PREFIX}MIGRATE_DSN names the database and its owner; {PREFIX}MIGRATE_DSN_FILE a file with that."
+)
+@click.option(
+    "--operator-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Make the first operator, an admin, unless this file holds a credential already.",
+)
+@click.option("--wait", is_flag=True, help="Change nothing: wait until the schema is there, two minutes at the most.")
+def migrate(operator_file: Path | None, wait: bool) -> None:  # noqa: FBT001 - click hands over flags so
+    """Bring the database to the schema that the services need. Several may run at once."""
+    if wait and operator_file is not None:
+        raise click.UsageError("--wait changes nothing, so --operator-file does not go with it")
+    try:
+        settings = DeploymentSettings.read(os.environ)
+        if wait:
+            click.echo(f"schema {wait_for_schema(_dsn(settings, wait=True), _LONGEST_WAIT_SECONDS)} is there")
+            return
+        dsn = _dsn(settings, wait=False)
+        click.echo(f"schema {migrated(dsn)} is there")
+        if operator_file is not None and ensure_first_operator(dsn, operator_file):
+            click.echo(f"operator {NAME} is made, its credential is in {operator_file}")
+    except SettingsError as error:
+        raise CommandFailed(str(error)) from None
+    except psycopg.Error as error:
+        raise CommandFailed(database_problem(error)) from None
+
+
+def migrated(dsn: str) -> str:
+    """Bring the database to the newest revision that this version knows, and return the one that it has then.
+
+    A newer one stays as it is: a version that is rolled back works with it. Raises `psycopg.Error`.
+    """
+    with psycopg.connect(dsn, connect_timeout=_CONNECT_SECONDS) as connection:
+        found = schema.found_revision(connection)
+    return found if found is not None and found > revision.REQUIRED else schema.migrate(dsn)
+
+
+def wait_for_schema(dsn: str, seconds: float) -> str:
+    """Return the revision once it is the one that the services need, or a later one.
+
+    Raise `CommandFailed` when that is not so after this many seconds.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with psycopg.connect(dsn, connect_timeout=_CONNECT_SECONDS) as connection:
+                found = schema.found_revision(connection)
+            revision.check(found)
+        except psycopg.OperationalError as error:
+            problem = database_problem(error)
+        except revision.SchemaTooOld as error:
+            problem = str(error)
+        else:
+            return str(found)
+        if time.monotonic() > deadline:
+            raise CommandFailed(f"waited {seconds:.0f} s: {problem}")
+        time.sleep(_PAUSE_SECONDS)
+
+
+def database_problem(error: psycopg.Error) -> str:
+    """Return what the database said, in one line."""
+    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if isinstance(error, psycopg.OperationalError):
+        return f"the database cannot be used: {first}: check {PREFIX}MIGRATE_DSN and that PostgreSQL is running"
+    return f"the database refused: {first}"
+
+
+def _dsn(settings: DeploymentSettings, *, wait: bool) -> str:
+    # An init container waits with what its service has: a login that may only look.
+    dsn = settings.dsn() if wait else settings.migrate_dsn and settings.migrate_dsn.get_secret_value()
+    if not dsn:
+        raise CommandFailed(
+            f"{PREFIX}MIGRATE_DSN is not set: put the database and its owner there, as postgresql://user@host/database"
+        )
+    return dsn
