@@ -6,7 +6,7 @@
 - `environment`, `operator_credential`, `connection`: where the services are, who asks, how a call is made
 - `record`, `output`: messages as plain values, and those for people or for scripts
 - `options`: options that several verbs have
-- `first_operator`: the credential that all others are made with; `checks/`: what `doctor` looks at
+- `checks/`: what `doctor` looks at
 
 Commands that only talk gRPC work with the extra `cli` alone; `migrate` and `doctor` need `server`, `up` needs `local`.
 """

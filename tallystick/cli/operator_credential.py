@@ -1,16 +1,15 @@
 """The credential by which an operator is known, from a file that nobody else can read."""
 
 import os
-import stat
 from pathlib import Path
 
 from tallystick.cli.environment import PREFIX, left_behind
 from tallystick.cli.usage import CommandFailed
 from tallystick.oauth2.opaque_token import CredentialType, is_credential
+from tallystick.runtime.private_files import PrivateFileError, read_private
 
 _VARIABLE = f"{PREFIX}ADMIN_TOKEN_FILE"
 _FILE = "admin-token"
-_OTHERS = stat.S_IRWXO | stat.S_IWGRP | stat.S_IXGRP
 
 
 def read_operator_credential(file: Path | None) -> str:
@@ -24,7 +23,10 @@ def read_operator_credential(file: Path | None) -> str:
             "there is no operator's credential: start `tallystick up` here, or name the file that holds one with "
             f"--admin-token-file or {_VARIABLE}"
         )
-    credential = read_private_text(path).strip()
+    try:
+        credential = read_private(path).strip()
+    except PrivateFileError as error:
+        raise CommandFailed(f"{error}: or name another --admin-token-file") from None
     if not is_credential(CredentialType.OPERATOR, credential):
         raise CommandFailed(f"{path} does not hold an operator's credential (tso_…): name another --admin-token-file")
     return credential
@@ -33,19 +35,3 @@ def read_operator_credential(file: Path | None) -> str:
 def _from_environment() -> Path | None:
     name = os.environ.get(_VARIABLE)
     return Path(name) if name else None
-
-
-def read_private_text(path: Path) -> str:
-    """Return the text of a file; raise `CommandFailed` when it cannot be read, or others can read it."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            status = os.fstat(file.fileno())
-            text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise CommandFailed(f"cannot read {path}: {reason}: name another --admin-token-file") from None
-    # Kubernetes mounts Secrets as root's and lets a group read them.
-    open_to_group = bool(status.st_mode & stat.S_IRGRP) and status.st_uid != 0
-    if status.st_mode & _OTHERS or open_to_group:
-        raise CommandFailed(f"{path} can be read by others: chmod 600 {path}")
-    return text

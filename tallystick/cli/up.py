@@ -13,6 +13,7 @@ from tallystick.local.ports import DEFAULTS, choose_ports
 from tallystick.local.progress import Progress
 from tallystick.local.run_options import USUAL_FOLDER, RunOptions
 from tallystick.local.up import Run
+from tallystick.runtime.private_files import PrivateFileError
 from tallystick.runtime.settings import SettingsError
 
 _PORTS = ", ".join(f"{name}={port}" for name, port in DEFAULTS.items())
@@ -35,5 +36,5 @@ def up(data: Path | None, choices: tuple[str, ...], demo: bool) -> None:  # noqa
         checkout = find_checkout(Path.cwd())
         options = RunOptions(checkout, (data or checkout / USUAL_FOLDER).absolute(), ports, demo)
         Run(options, os.environ, Progress(sys.stdout)).until_stopped()
-    except (LocalServerError, SettingsError) as error:
+    except (LocalServerError, PrivateFileError, SettingsError) as error:
         raise CommandFailed(str(error)) from None

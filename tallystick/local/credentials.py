@@ -4,9 +4,9 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from tallystick.local.private_files import make_private_folder, write_private
 from tallystick.oauth2.opaque_token import RANDOM_BYTES, CredentialType, base64url, digest, new_credential
 from tallystick.runtime.keys import KEY_BYTES
+from tallystick.runtime.private_files import make_private_folder, write_private
 
 SERVICES = ("authorize", "token", "introspect")
 

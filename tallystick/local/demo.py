@@ -3,8 +3,8 @@
 from tallystick.local.children import Program
 from tallystick.local.demo_data import API, CONFIDENTIAL, PUBLIC, RESOURCE, DemoData
 from tallystick.local.ports import HOST, Ports
-from tallystick.local.private_files import write_private
 from tallystick.local.run_options import RunOptions
+from tallystick.runtime.private_files import write_private
 
 
 def demo_url(ports: Ports) -> str:

@@ -14,7 +14,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from tallystick.authorize.v1 import client_pb2, resource_pb2, scope_pb2, user_pb2
 from tallystick.local.operator_connection import OperatorConnection
-from tallystick.local.private_files import write_private
+from tallystick.runtime.private_files import write_private
 
 PEOPLE = ("bob", "alice")
 RESOURCE = "https://photostorage.example"

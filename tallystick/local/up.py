@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import grpc
 import psycopg
 
-from tallystick.cli.first_operator import ensure_first_operator
 from tallystick.local.announcement import announcement
 from tallystick.local.children import Program
 from tallystick.local.credentials import SERVICES
@@ -15,7 +14,6 @@ from tallystick.local.errors import LocalServerError
 from tallystick.local.given_settings import GivenSettings
 from tallystick.local.operator_connection import OperatorConnection
 from tallystick.local.ports import HOST, require_free
-from tallystick.local.private_files import make_private_folder, write_private
 from tallystick.local.progress import Progress
 from tallystick.local.run_lock import RunLock
 from tallystick.local.run_options import RunOptions
@@ -24,6 +22,8 @@ from tallystick.local.stop_request import Stopping
 from tallystick.local.stores import StoresOfRun, first_line
 from tallystick.local.supervisor import Supervisor
 from tallystick.local.watchman import Watchman
+from tallystick.runtime.private_files import make_private_folder, write_private
+from tallystick.schema.first_operator import ensure_first_operator
 from tallystick.schema.migrate import migrate
 
 

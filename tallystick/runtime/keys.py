@@ -1,13 +1,12 @@
 """Key files: lines of `id:base64url`, 256 bits each; the first key is the current one, the others still verify."""
 
-import os
 import re
-import stat
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tallystick.runtime.private_files import PrivateFileError, read_private
 from tallystick.runtime.settings import SettingsError
 
 KEY_BYTES = 32
@@ -48,17 +47,11 @@ def read_key_ring(variable: str, path: Path) -> KeyRing:
 
 
 def read_private_file(variable: str, path: Path) -> str:
-    """Return the text of a file that others cannot read; a group may, if root owns it (Kubernetes Secrets)."""
+    """Return the text of the private file that a setting names; raise `SettingsError` when there is none."""
     try:
-        with path.open(encoding="utf-8") as file:
-            status = os.fstat(file.fileno())
-            text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise SettingsError(f"{variable}: cannot read {path}: {reason}") from None
-    open_to_group = bool(status.st_mode & stat.S_IRGRP) and status.st_uid != 0
-    if status.st_mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP) or open_to_group:
-        raise SettingsError(f"{variable}: {path} can be read or written by others: chmod 600 {path}")
+        text = read_private(path)
+    except PrivateFileError as error:
+        raise SettingsError(f"{variable}: {error}") from None
     if not text.strip():
         raise SettingsError(f"{variable}: {path} is empty")
     return text

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 import psycopg
 
-from tallystick.cli.first_operator import NAME, ensure_first_operator
 from tallystick.cli.settings import DeploymentSettings
 from tallystick.cli.usage import CommandFailed
+from tallystick.runtime.private_files import PrivateFileError
 from tallystick.runtime.settings import PREFIX, SettingsError
 from tallystick.schema import migrate as schema
 from tallystick.schema import revision
+from tallystick.schema.first_operator import NAME, ensure_first_operator
 
 _CONNECT_SECONDS = 5
 _PAUSE_SECONDS = 0.5
@@ -41,7 +42,7 @@ def migrate(operator_file: Path | None, wait: bool) -> None:  # noqa: FBT001 - c
         click.echo(f"schema {migrated(dsn)} is there")
         if operator_file is not None and ensure_first_operator(dsn, operator_file):
             click.echo(f"operator {NAME} is made, its credential is in {operator_file}")
-    except SettingsError as error:
+    except (SettingsError, PrivateFileError) as error:
         raise CommandFailed(str(error)) from None
     except psycopg.Error as error:
         raise CommandFailed(database_problem(error)) from None

@@ -12,9 +12,10 @@ from tallystick.cli.checks.database import examine_database
 from tallystick.cli.checks.finding import Outcome
 from tallystick.cli.checks.redis import examine_redis
 from tallystick.cli.commands.migrate import wait_for_schema
-from tallystick.cli.first_operator import ensure_first_operator
 from tallystick.cli.usage import CommandFailed
 from tallystick.oauth2.opaque_token import CredentialType, digest, is_credential, new_credential
+from tallystick.runtime.private_files import PrivateFileError
+from tallystick.schema.first_operator import ensure_first_operator
 from tests.integration.cli.conftest import admin_settings
 from tests.integration.cli.program import Tallystick
 from tests.support.cluster import Cluster
@@ -93,9 +94,9 @@ def test_a_lost_or_foreign_file_is_refused(databases: Databases, tmp_path: Path)
         if content is not None:
             other.write_text(content)
             other.chmod(mode)
-        with pytest.raises(CommandFailed) as caught:
+        with pytest.raises(PrivateFileError) as caught:
             ensure_first_operator(database.dsn(), other)
-        return caught.value.format_message()
+        return str(caught.value)
 
     with databases.migrated() as database:
         assert ensure_first_operator(database.dsn(), file)
@@ -114,7 +115,7 @@ def test_a_lost_or_foreign_file_is_refused(databases: Databases, tmp_path: Path)
 def test_nothing_is_left_in_the_database_when_the_file_cannot_be_written(databases: Databases, tmp_path: Path) -> None:
     """An operator whose credential nobody got is not made, so that the next run can make it."""
     with databases.migrated() as database:
-        with pytest.raises(CommandFailed, match="cannot write"):
+        with pytest.raises(PrivateFileError, match="cannot write"):
             ensure_first_operator(database.dsn(), tmp_path / "no" / "such" / "folder")
         assert operators(database) == []
         assert ensure_first_operator(database.dsn(), tmp_path / "operator")

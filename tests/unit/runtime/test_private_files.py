@@ -4,9 +4,9 @@ import stat
 from pathlib import Path
 
 from tallystick.local.credentials import SERVICES, Credentials
-from tallystick.local.private_files import make_private_folder, write_private
 from tallystick.runtime.callers import CallerKind, ServiceCredentials, read_service_credential
 from tallystick.runtime.keys import read_key_ring
+from tallystick.runtime.private_files import make_private_folder, write_private
 
 
 def mode(path: Path) -> int:

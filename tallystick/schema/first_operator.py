@@ -10,10 +10,8 @@ from typing import LiteralString
 
 import psycopg
 
-from tallystick.cli.operator_credential import read_private_text
-from tallystick.cli.usage import CommandFailed
-from tallystick.local.private_files import write_private
 from tallystick.oauth2.opaque_token import RANDOM_BYTES, CredentialType, digest, is_credential, new_credential
+from tallystick.runtime.private_files import PrivateFileError, read_private, write_private
 
 NAME = "first"
 
@@ -39,7 +37,7 @@ ON CONFLICT ON CONSTRAINT operators_pkey DO NOTHING RETURNING name
 def ensure_first_operator(dsn: str, file: Path) -> bool:
     """See to it that a file holds the credential of a working operator; tell whether the operator was made just now.
 
-    Raise `CommandFailed` when the file holds something else, or the first operator was made before and the file is
+    Raise `PrivateFileError` when the file holds something else, or the first operator was made before and the file is
     gone; `psycopg.Error` when the database refuses.
     """
     with psycopg.connect(dsn, connect_timeout=_CONNECT_SECONDS) as connection:
@@ -49,11 +47,11 @@ def ensure_first_operator(dsn: str, file: Path) -> bool:
         known = connection.execute(FIND_CREDENTIAL, {"digest": digest(credential)}).fetchone()
         if known is not None:
             if not known[0]:
-                raise CommandFailed(f"{file} holds a credential that was deleted or has expired: name another file")
+                raise PrivateFileError(f"{file} holds a credential that was deleted or has expired: name another file")
             return False
         added = connection.execute(ADD_FIRST, {"name": NAME, "digest": digest(credential)}).fetchone()
         if added is None:
-            raise CommandFailed(_made_before(file, is_kept=kept is not None))
+            raise PrivateFileError(_made_before(file, is_kept=kept is not None))
         if kept is None:
             _write(file, credential)
     return True
@@ -62,9 +60,9 @@ def ensure_first_operator(dsn: str, file: Path) -> bool:
 def _kept(file: Path) -> str | None:
     if not file.exists() or not file.stat().st_size:
         return None
-    credential = read_private_text(file).strip()
+    credential = read_private(file).strip()
     if not is_credential(CredentialType.OPERATOR, credential):
-        raise CommandFailed(f"{file} holds something else than an operator's credential (tso_…): name another file")
+        raise PrivateFileError(f"{file} holds something else than an operator's credential (tso_…): name another file")
     return credential
 
 
@@ -72,7 +70,7 @@ def _write(file: Path, credential: str) -> None:
     try:
         write_private(file, f"{credential}\n")
     except OSError as error:
-        raise CommandFailed(f"cannot write {file}: {error.strerror}: name a file in a folder of yours") from None
+        raise PrivateFileError(f"cannot write {file}: {error.strerror}: name a file in a folder of yours") from None
 
 
 def _made_before(file: Path, *, is_kept: bool) -> str:
