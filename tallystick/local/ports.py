@@ -2,6 +2,7 @@
 
 import re
 import socket
+import time
 from collections.abc import Collection, Mapping, Sequence
 
 from tallystick.local.errors import LocalServerError
@@ -32,6 +33,8 @@ PURPOSES: Mapping[str, str] = {
     "postgres": "PostgreSQL",
     "valkey": "Valkey",
 }
+_PATIENCE_SECONDS = 1.0
+_POLL_SECONDS = 0.05
 _CHOICE = re.compile(r"([a-z-]+)=([0-9]{1,5})")
 
 Ports = Mapping[str, int]
@@ -59,21 +62,32 @@ def choose_ports(choices: Sequence[str]) -> Ports:
 
 
 def require_free(ports: Ports, names: Collection[str]) -> None:
-    """Return when nobody listens on the ports of these names.
+    """Return when nobody listens on the ports of these names, at the latest after a second.
+
+    A process that has just ended can hold its ports for a moment longer, while the last of its threads end.
 
     Raises:
         LocalServerError: with a line that names the first that is taken, what it is for and how to choose another.
     """
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     for name in names:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, ports[name]))
-            except OSError as error:
+        while (problem := _binding_problem(ports[name])) is not None:
+            if time.monotonic() > deadline:
                 raise LocalServerError(
-                    f"port {ports[name]}, for {PURPOSES[name]}, cannot be used ({error.strerror}): stop what listens "
-                    f"there, or choose another with --port {name}=NUMBER"
-                ) from None
+                    f"port {ports[name]}, for {PURPOSES[name]}, cannot be used ({problem}): stop what listens there, "
+                    f"or choose another with --port {name}=NUMBER"
+                )
+            time.sleep(_POLL_SECONDS)
+
+
+def _binding_problem(port: int) -> str | None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            return error.strerror
+    return None
 
 
 def is_answering(port: int) -> bool:

@@ -1,6 +1,8 @@
 """Whether a container engine answers, and so which kind of stores the run uses."""
 
+import gc
 import os
+import warnings
 from enum import StrEnum
 from functools import cache
 
@@ -23,6 +25,15 @@ class Stores(StrEnum):
 @cache
 def answers() -> bool:
     """Tell whether a container engine answers, where Testcontainers would look for it."""
+    with warnings.catch_warnings():
+        # Where no engine answers, the library leaves its socket for the garbage collector, which complains.
+        warnings.simplefilter("ignore", ResourceWarning)
+        answered = _ping()
+        gc.collect()
+    return answered
+
+
+def _ping() -> bool:
     try:
         client = DockerClient(timeout=5).client
     except docker.errors.DockerException:
