@@ -42,13 +42,12 @@ class PartitionKeeper:
         """Do what this replica may, and tell whether there are partitions enough."""
         try:
             await self.maintain()
-        except Failure as failure:
-            _log.warning("partitions_not_kept", detail=failure.message)
         except Exception as error:  # noqa: BLE001 - the keeper goes on, and so does the service
-            _log.error("partitions_not_kept", exc_info=error)
+            _report(error)
         try:
             found = await self._store.found()
-        except Failure:
+        except Exception as error:  # noqa: BLE001 - the keeper goes on, and so does the service
+            _report(error)
             return False
         if not found.suffices:
             _log.warning("partitions_missing", hours=found.missing)
@@ -60,6 +59,14 @@ class PartitionKeeper:
             if session is not None:
                 await _create_missing(session)
                 await _drop_past(session)
+
+
+def _report(error: Exception) -> None:
+    """Log a store that cannot be asked by what it says, and anything else, which is our mistake, with its traceback."""
+    if isinstance(error, Failure):
+        _log.warning("partitions_not_kept", detail=error.message)
+    else:
+        _log.error("partitions_not_kept", exc_info=error)
 
 
 async def _create_missing(session: PartitionSession) -> None:

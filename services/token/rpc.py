@@ -1,5 +1,6 @@
 """gRPC: `GrantService`, for operators."""
 
+import re
 from datetime import datetime
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from tallystick.runtime.failures import Invalid
 from tallystick.token.v1 import grant_pb2 as pb
 from tallystick.token.v1.grant_pb2_grpc import GrantServiceServicer
 
+_CLIENT_ID = re.compile(r"[a-z2-7]{26}")
 _END_REASONS = {
     EndReason.CODE_REPLAYED: pb.END_REASON_CODE_REPLAYED,
     EndReason.REFRESH_REUSED: pb.END_REASON_REFRESH_REUSED,
@@ -41,7 +43,7 @@ class GrantService(GrantServiceServicer):
         """Return a page of grants."""
         del context
         wanted = GrantFilter(
-            client_id=request.client_id or None,
+            client_id=_client_id(request.client_id) if request.client_id else None,
             user_id=_uuid(request.user_id, "user_id") if request.user_id else None,
             include_ended=request.include_ended,
         )
@@ -57,6 +59,12 @@ class GrantService(GrantServiceServicer):
         del context
         record = await self._administration.revoke(_uuid(request.grant_id, "grant_id"))
         return pb.RevokeGrantResponse(grant=_grant(record))
+
+
+def _client_id(text: str) -> str:
+    if _CLIENT_ID.fullmatch(text) is None:
+        raise Invalid("client_id must be 26 of the characters a-z and 2-7")
+    return text
 
 
 def _uuid(text: str, name: str) -> UUID:

@@ -34,6 +34,8 @@ class FakeCodes:
     """Implements `AuthorizationCodes`. What `failure` holds is raised instead of every answer."""
 
     failure: Failure | None = None
+    withdrawn: bool = False
+    """Whether the user behind every code is disabled."""
     _codes: dict[str, IssuedCode] = field(default_factory=dict)
 
     def issue(self, client_id: str, user_id: UUID, scopes: tuple[str, ...] = ("photos.read",)) -> IssuedCode:
@@ -68,7 +70,8 @@ class FakeCodes:
             raise CodeUnknown
         code = issued.stands_for
         if (
-            issued.client_id != presented.client_id
+            self.withdrawn
+            or issued.client_id != presented.client_id
             or presented.redirect_uri not in {None, code.redirect_uri}
             or not pkce.answers(presented.code_verifier, code.code_challenge)
         ):

@@ -1,5 +1,6 @@
 """The partitions of `access_tokens` in memory."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,9 +21,15 @@ class FakePartitions:
     """Whether another replica has the right."""
     away: bool = False
     """Whether no session can be had."""
+    mistakes: list[Exception] = field(default_factory=list)
+    """What the next looks raise instead of an answer, one each."""
+    created: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a partition is made."""
     done: list[tuple[str, int]] = field(default_factory=list)
 
     async def found(self) -> Partitions:
+        if self.mistakes:
+            raise self.mistakes.pop(0)
         return Partitions(self.hour, frozenset(self.attached), frozenset(self.half_detached), frozenset(self.detached))
 
     @asynccontextmanager
@@ -34,6 +41,7 @@ class FakePartitions:
     async def create(self, hour: int) -> None:
         self.done.append(("create", hour))
         self.attached.add(hour)
+        self.created.set()
 
     async def finish_detaching(self, hour: int) -> None:
         self.done.append(("finish", hour))

@@ -3,13 +3,14 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import LiteralString
 from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg import errors, sql
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow
 
 from tallystick.schema.migrate import migrate
@@ -131,6 +132,56 @@ def test_a_failed_migration_leaves_nothing(databases: Databases) -> None:
         assert migrate(database.dsn()) == REQUIRED
 
 
+@contextmanager
+def owned_by_a_migrator(databases: Databases) -> Iterator[tuple[Database, str]]:
+    """Give an empty database and the address of its owner, who may make roles and is no superuser."""
+    with databases.empty() as database:
+        with database.connect() as connection:
+            connection.execute("CREATE ROLE migrator LOGIN CREATEROLE PASSWORD 'migrator'")
+            connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO migrator").format(sql.Identifier(database.name)))
+        yield database, make_conninfo(database.dsn(), user="migrator", password="migrator")
+
+
+def test_no_superuser_is_needed(own_postgres: PostgresServer) -> None:
+    """Whoever owns the database and may make roles can migrate, though a role's maker may not act as it by itself."""
+    with owned_by_a_migrator(Databases(own_postgres)) as (database, dsn):
+        assert migrate(dsn) == REQUIRED
+        assert {"name": "access_tokens", "owner": "tallystick_partitions"} in tables_of(database)
+        assert migrate(dsn) == REQUIRED
+
+
+def test_siblings_of_one_migrator_at_once(own_postgres: PostgresServer) -> None:
+    """Siblings that one owner migrates together do not trip over the membership, which belongs to all of them."""
+    databases = Databases(own_postgres)
+    with owned_by_a_migrator(databases) as (first, dsn), ExitStack() as stack:
+        siblings = [stack.enter_context(databases.empty()) for _ in range(3)]
+        with first.connect() as connection:
+            for sibling in siblings:
+                connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO migrator").format(sql.Identifier(sibling.name)))
+        migrate_together([dsn, *(make_conninfo(dsn, dbname=sibling.name) for sibling in siblings)])
+
+
+def test_a_schema_that_is_open_to_everybody_is_closed(databases: Databases) -> None:
+    """A database from before PostgreSQL 15, in which everybody might create, leaves that to its owner."""
+    with databases.empty() as database:
+        with database.connect() as connection:
+            connection.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+        migrate(database.dsn())
+        with database.connect("tallystick_authorize") as connection:
+            assert refused(connection, sql.SQL("CREATE TABLE mine (value text)"))
+
+
+def test_a_schema_that_stays_open_is_not_migrated(own_postgres: PostgresServer) -> None:
+    """Where the migrator cannot close the schema it says who can, and makes nothing."""
+    with owned_by_a_migrator(Databases(own_postgres)) as (database, dsn):
+        with database.connect() as connection:
+            connection.execute("ALTER SCHEMA public OWNER TO CURRENT_USER")
+            connection.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+        with pytest.raises(errors.RaiseException, match="may create in schema public"):
+            migrate(dsn)
+        assert "clients" not in {row["name"] for row in tables_of(database)}
+
+
 def test_an_unreachable_database_is_not_waited_for(databases: Databases) -> None:
     """A database that does not exist ends the migration at once."""
     with databases.empty() as database:
@@ -206,6 +257,13 @@ def test_secrets_are_out_of_reach(database: Database, role: str, table: str, col
         "DELETE FROM grants",
         "DELETE FROM access_tokens",
         "UPDATE access_tokens SET expires_at = expires_at",
+        "UPDATE grants SET client_id = client_id",
+        "UPDATE grants SET user_id = user_id",
+        "UPDATE grants SET scopes = scopes",
+        "UPDATE grants SET client_epoch = 0, user_epoch = 0, consent_epoch = 0",
+        "UPDATE grants SET code_digest = code_digest, code_challenge = NULL, code_challenge_method = NULL",
+        "UPDATE grants SET refresh_expires_at = refresh_expires_at",
+        "CREATE TABLE partitions.mine (value text)",
         "UPDATE clients SET enabled = true",
         "INSERT INTO users DEFAULT VALUES",
         "UPDATE operators SET revoked_at = NULL",
@@ -226,6 +284,9 @@ def test_token_writes_only_what_it_owns(database: Database, statement: LiteralSt
         "INSERT INTO grants DEFAULT VALUES",
         "UPDATE grants SET ended_at = NULL, end_reason = NULL",
         "INSERT INTO access_tokens DEFAULT VALUES",
+        "DELETE FROM consents",
+        "DELETE FROM operators",
+        "CREATE TABLE partitions.mine (value text)",
         "UPDATE invalidations SET kind = kind",
         "DELETE FROM invalidations",
         "CREATE TABLE mine (value text)",
@@ -244,16 +305,33 @@ def test_partitions_role_owns_only_its_tables(database: Database) -> None:
     assert owned == ["access_tokens"]
 
 
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE FUNCTION public.unnest(text[]) RETURNS SETOF text LANGUAGE sql AS 'SELECT NULL'",
+        "CREATE TABLE public.mine (value text)",
+        "CREATE SCHEMA mine",
+    ],
+)
+def test_no_role_creates_where_others_look(database: Database, role: str, statement: LiteralString) -> None:
+    """No role can put a function or table where another, with more rights, would find it by its bare name."""
+    with database.connect(role) as connection:
+        assert refused(connection, sql.SQL(statement))
+
+
 def test_partitions_role_makes_and_drops_partitions(database: Database) -> None:
     """The role that owns the partitioned table can attach and detach, and token then inserts without further grants."""
     with database.connect("tallystick_partitions") as connection:
-        connection.execute("CREATE TABLE access_tokens_7 (LIKE access_tokens INCLUDING ALL, CHECK (bucket = 7))")
-        connection.execute("ALTER TABLE access_tokens ATTACH PARTITION access_tokens_7 FOR VALUES IN (7)")
+        connection.execute(
+            "CREATE TABLE partitions.access_tokens_7 (LIKE access_tokens INCLUDING ALL, CHECK (bucket = 7))"
+        )
+        connection.execute("ALTER TABLE access_tokens ATTACH PARTITION partitions.access_tokens_7 FOR VALUES IN (7)")
     with database.connect("tallystick_token") as token:
         token.execute(insert("access_tokens", TOKEN))
     with database.connect("tallystick_partitions") as connection:
-        connection.execute("ALTER TABLE access_tokens DETACH PARTITION access_tokens_7 CONCURRENTLY")
-        connection.execute("DROP TABLE access_tokens_7")
+        connection.execute("ALTER TABLE access_tokens DETACH PARTITION partitions.access_tokens_7 CONCURRENTLY")
+        connection.execute("DROP TABLE partitions.access_tokens_7")
 
 
 @pytest.fixture
@@ -395,7 +473,7 @@ def test_a_second_one_is_refused(
 
 def test_a_token_lies_in_the_hour_of_its_expiry(rows: psycopg.Connection) -> None:
     """A token whose bucket is not the hour of its expiry is refused."""
-    rows.execute("CREATE TABLE access_tokens_7 PARTITION OF access_tokens FOR VALUES IN (7)")
+    rows.execute("CREATE TABLE partitions.access_tokens_7 PARTITION OF access_tokens FOR VALUES IN (7)")
     rows.execute(insert("access_tokens", TOKEN))
     with pytest.raises(errors.CheckViolation) as caught:
         rows.execute(insert("access_tokens", TOKEN, expires_at="to_timestamp(8 * 3600)"))

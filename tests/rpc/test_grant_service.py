@@ -71,9 +71,14 @@ def owner(cluster: Cluster) -> Owner:
     return add_grants(cluster, 5)
 
 
+def new_client_id() -> str:
+    """Draw a client_id."""
+    return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(26))
+
+
 def add_grants(cluster: Cluster, count: int, *, ended: str | None = None, left: int | None = None) -> Owner:
     """Add grants as they look after three refreshes, one a minute."""
-    client_id, user_id = secrets.token_hex(13), uuid4()
+    client_id, user_id = new_client_id(), uuid4()
     grant_ids = [str(uuid4()) for _ in range(count)]
     with cluster.database.connect() as connection:
         for minutes, grant_id in enumerate(grant_ids):
@@ -226,12 +231,31 @@ def test_ended_grants_are_listed_on_demand(cluster: Cluster, grants: Grants) -> 
         pb.ListGrantsRequest(page_size=-1),
         pb.ListGrantsRequest(page_token="x"),
         pb.ListGrantsRequest(page_token="_" * 32),
+        pb.ListGrantsRequest(page_token="a\0" * 16),
         pb.ListGrantsRequest(user_id="bob"),
+        pb.ListGrantsRequest(user_id="\0" * 32),
+        pb.ListGrantsRequest(client_id="bob"),
+        pb.ListGrantsRequest(client_id="a\0b"),
+        pb.ListGrantsRequest(client_id="a" * 25 + "\0"),
+        pb.ListGrantsRequest(client_id="a" * 26 + "\n"),
+        pb.ListGrantsRequest(client_id="a" * 1_000),
     ],
-    ids=["negative size", "short token", "token beyond time", "user is no UUID"],
+    ids=[
+        "negative size",
+        "short token",
+        "token beyond time",
+        "token with NUL",
+        "user is no UUID",
+        "user of NUL",
+        "no client_id",
+        "client with NUL",
+        "client that ends in NUL",
+        "client and a newline",
+        "client without end",
+    ],
 )
 def test_a_list_that_makes_no_sense_is_refused(grants: Grants, request_: pb.ListGrantsRequest) -> None:
-    """What cannot be meant is invalid."""
+    """What cannot be meant is invalid, and never our own fault (GRPC-03)."""
     with pytest.raises(grpc.RpcError) as error:
         grants.list(request_)
     assert refused(error) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID")
@@ -239,7 +263,7 @@ def test_a_list_that_makes_no_sense_is_refused(grants: Grants, request_: pb.List
 
 def test_a_client_without_grants_has_an_empty_list(grants: Grants) -> None:
     """A filter that fits nothing is no error."""
-    assert grants.list(pb.ListGrantsRequest(client_id="nobody")) == pb.ListGrantsResponse()
+    assert grants.list(pb.ListGrantsRequest(client_id=new_client_id())) == pb.ListGrantsResponse()
 
 
 def test_revoking_ends_a_grant_once(cluster: Cluster, grants: Grants, owner: Owner) -> None:

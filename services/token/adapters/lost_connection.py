@@ -7,12 +7,15 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import psycopg
-from psycopg_pool import PoolTimeout
+from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.log import logger
 
 Result = TypeVar("Result")
+
+# Connection exceptions and operator intervention, without 57014, a cancelled statement (PostgreSQL Appendix A).
+_ENDED = ("08", "57P")
 _log = logger(__name__)
 
 
@@ -28,4 +31,10 @@ async def repeated_once(write: Callable[[], Awaitable[Result]]) -> Result:
 
 
 def _lost(cause: BaseException | None) -> bool:
-    return isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError) and not isinstance(cause, PoolTimeout)
+    """Tell whether a connection that there was is no more; whatever else the server said, it would say again."""
+    match cause:
+        case PoolClosed() | PoolTimeout() | TooManyRequests():
+            return False
+        case psycopg.OperationalError() | psycopg.InterfaceError():
+            return cause.sqlstate is None or cause.sqlstate.startswith(_ENDED)
+    return False

@@ -1,5 +1,7 @@
 """The partitions of `access_tokens`: made by LIKE, CHECK and ATTACH, left by DETACH CONCURRENTLY and DROP.
 
+They lie in a schema of their own, as their owner may create nothing where others look names up.
+
 None of these waits long for a lock, as whoever waits for a table makes others wait behind. They need a session of their
 own: a lock of the session says which replica may, and DETACH CONCURRENTLY cannot run inside a transaction.
 """
@@ -19,6 +21,7 @@ from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.postgres import AsyncPostgres, conninfo, unavailable
 
 _ROUND_SECONDS = 60.0
+_SCHEMA = "partitions"
 _NAME = re.compile(r"access_tokens_([0-9]{1,7})")
 
 # Take the lock that says which replica may change partitions; it ends with the session.
@@ -42,7 +45,7 @@ SELECT
     ) AS half_detached,
     ARRAY(
         SELECT c.relname::text FROM pg_class c
-        WHERE c.relnamespace = t.relnamespace AND c.relkind = 'r' AND NOT c.relispartition
+        WHERE c.relnamespace = 'partitions'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition
             AND c.relname ~ '^access_tokens_[0-9]{1,7}$'
     ) AS detached
 FROM pg_class t WHERE t.oid = 'access_tokens'::regclass
@@ -84,8 +87,12 @@ class PostgresPartitions:
 
     async def _connect(self) -> AsyncConnection[DictRow]:
         connection = await AsyncConnection.connect(self._conninfo, autocommit=True, row_factory=dict_row)
-        await connection.execute(ACT_AS_OWNER)
-        await connection.execute(BOUND_WAITS)
+        try:
+            await connection.execute(ACT_AS_OWNER)
+            await connection.execute(BOUND_WAITS)
+        except BaseException:
+            await connection.close()
+            raise
         return connection
 
 
@@ -118,7 +125,7 @@ class PostgresPartitionSession:
         await self._execute(DROP, hour)
 
     async def _execute(self, statement: LiteralString, hour: int) -> None:
-        names = {"partition": sql.Identifier(f"access_tokens_{hour}"), "hour": sql.Literal(hour)}
+        names = {"partition": sql.Identifier(_SCHEMA, f"access_tokens_{hour}"), "hour": sql.Literal(hour)}
         await self._connection.execute(sql.SQL(statement).format(**names))
 
 

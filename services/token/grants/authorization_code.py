@@ -24,7 +24,7 @@ from services.token.ports import AuthorizationCodes, CodeMismatch, CodeUnknown, 
 from services.token.revocation import Revocation
 from services.token.token_request import TokenRequest, needed
 from tallystick.oauth2.authorization_code import parse_authorization_code
-from tallystick.oauth2.errors import InvalidGrant
+from tallystick.oauth2.errors import InvalidGrant, InvalidTarget
 from tallystick.oauth2.refresh_token import RefreshToken
 from tallystick.oauth2.scope import narrowed
 from tallystick.runtime.randomness import Randomness
@@ -64,15 +64,22 @@ class AuthorizationCodeGrant:
         try:
             code = await self._codes.check(presented)
         except CodeMismatch:
+            await self._refuse_spent(presented)
             _refuse("the code is not for this client, redirect_uri or code_verifier, or was withdrawn")
         except CodeUnknown:
-            await self._refuse_unknown(presented)
+            await self._refuse_spent(presented)
+            _refuse("the code is unknown or has expired")
 
         scopes = narrowed(code.scopes, client.scopes)
         if not scopes:
+            await self._refuse_spent(presented)
             _refuse("the client may ask for none of the approved scopes any more")
         entitlement = Entitlement(code.grant_id, code.client_epoch)
-        drawn = self._issuer.access_token(client, entitlement, scopes, request.resources, now=now)
+        try:
+            drawn = self._issuer.access_token(client, entitlement, scopes, request.resources, now=now)
+        except InvalidTarget:
+            await self._refuse_spent(presented)
+            raise
         refresh_token = self._issuer.first_refresh_token(client, code.grant_id)
         await self._spend(code, client, drawn, refresh_token)
         return issued(drawn, refresh_token)
@@ -92,11 +99,14 @@ class AuthorizationCodeGrant:
             await self._revocation.end(spender.grant_id, EndReason.CODE_REPLAYED)
             _refuse("the code was replayed")
 
-    async def _refuse_unknown(self, presented: PresentedCode) -> NoReturn:
-        """Refuse a code that authorize has forgotten, and end the grant that it bought if this is a replay."""
+    async def _refuse_spent(self, presented: PresentedCode) -> None:
+        """Refuse a spent code, and end the grant that it bought if this is a replay; let one pass that nobody spent.
+
+        Whatever else there is to refuse a code for, so that nothing about the request hides a replay.
+        """
         spent = await self._grants.spent_code(presented.code.code_id)
         if spent is None:
-            _refuse("the code is unknown or has expired")
+            return
         objection = redemption.objection(spent, presented)
         if objection is not None:
             _refuse(f"the code was spent, and {objection}")

@@ -254,9 +254,10 @@ CREATE TRIGGER invalidations_in_order BEFORE INSERT ON invalidations
 GRANT SELECT ON schema_revision TO tallystick_authorize, tallystick_token, tallystick_introspect;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
-    clients, client_secrets, resources, resource_callers, services, scopes, scope_covers, client_scopes, users, consents,
-    operators
+    clients, client_secrets, resources, resource_callers, services, scopes, scope_covers, client_scopes, users
     TO tallystick_authorize;
+-- A withdrawn consent keeps its epoch, and a revoked operator the name.
+GRANT SELECT, INSERT, UPDATE ON consents, operators TO tallystick_authorize;
 GRANT SELECT, INSERT ON invalidations TO tallystick_authorize;
 
 GRANT SELECT (client_id, client_type, token_endpoint_auth_method, grant_types, redirect_uris, application_type,
@@ -265,7 +266,9 @@ GRANT SELECT ON client_secrets, client_scopes, scope_covers, operators TO tallys
 GRANT SELECT (name) ON scopes TO tallystick_token;
 GRANT SELECT (user_id, enabled, epoch) ON users TO tallystick_token;
 GRANT SELECT (user_id, client_id, epoch) ON consents TO tallystick_token;
-GRANT SELECT, INSERT, UPDATE ON grants TO tallystick_token;
+GRANT SELECT, INSERT ON grants TO tallystick_token;
+GRANT UPDATE (ended_at, end_reason, refresh_generation, refresh_digest, refresh_limit_left, refresh_idle_expires_at,
+    refreshed_at, rotated_at, rotated_digests, rotation_nonces, rotation_key_ids) ON grants TO tallystick_token;
 GRANT SELECT, INSERT ON access_tokens, invalidations TO tallystick_token;
 
 GRANT SELECT (client_id, token_endpoint_auth_method, grant_types, enabled, epoch) ON clients TO tallystick_introspect;
@@ -276,5 +279,22 @@ GRANT SELECT (grant_id, client_id, user_id, scopes, client_epoch, user_epoch, co
     refresh_generation, refresh_digest, refresh_limit_left, refresh_idle_expires_at, refresh_expires_at, refreshed_at)
     ON grants TO tallystick_introspect;
 
-GRANT USAGE, CREATE ON SCHEMA public TO tallystick_partitions;
+-- Partitions are made in a schema that nobody looks names up in. Whoever may create in `public` can put a function there
+-- that others, with more rights, then call in the place of a built-in one.
+CREATE SCHEMA partitions AUTHORIZATION tallystick_partitions;
+GRANT USAGE ON SCHEMA public TO tallystick_partitions;
+-- Only who may create in a schema can be given a table in it.
+GRANT CREATE ON SCHEMA public TO tallystick_partitions;
 ALTER TABLE access_tokens OWNER TO tallystick_partitions;
+REVOKE CREATE ON SCHEMA public FROM tallystick_partitions;
+-- Before PostgreSQL 15 everybody might create there, and an upgrade leaves it so.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+DO $$
+BEGIN
+    -- A REVOKE by somebody else than the owner of the schema is no more than a warning.
+    IF has_schema_privilege('tallystick_partitions', 'public', 'CREATE') THEN
+        RAISE EXCEPTION 'tallystick_partitions may create in schema public'
+            USING HINT = 'Let the owner of the schema REVOKE CREATE ON SCHEMA public FROM PUBLIC.';
+    END IF;
+END
+$$;

@@ -184,4 +184,6 @@ class Rows:
     def partition(self, bucket: int) -> None:
         """Add the partition of one hour, unless it is there."""
         statement = sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF access_tokens FOR VALUES IN ({})")
-        self._connection.execute(statement.format(sql.Identifier(f"access_tokens_{bucket}"), sql.Literal(bucket)))
+        self._connection.execute(
+            statement.format(sql.Identifier("partitions", f"access_tokens_{bucket}"), sql.Literal(bucket))
+        )

@@ -174,7 +174,7 @@ def test_an_expired_token_is_inactive(seen: Seen) -> None:
 def test_a_token_of_a_dropped_partition_is_inactive(seen: Seen) -> None:
     """A bucket without a partition holds nothing."""
     token = seen.rows.access_token(seen.app, "photos.read", audience=PHOTOS, lasts=timedelta(hours=-900))
-    seen.rows.execute(f"DROP TABLE access_tokens_{token.bucket}")  # type: ignore[arg-type]  # a number of ours
+    seen.rows.execute(f"DROP TABLE partitions.access_tokens_{token.bucket}")  # type: ignore[arg-type]  # a number of ours
     assert seen.introspect(token.text, seen.api.client_id) == INACTIVE
 
 

@@ -116,7 +116,7 @@ def test_a_missing_partition_is_not_a_bad_code(desk: Desk, client: Client) -> No
     code = desk.code(client)
     row = desk.row("SELECT floor(extract(epoch FROM now() + interval '10 min') / 3600)::int AS hour")
     assert row is not None
-    partition = f"access_tokens_{row['hour']}"
+    partition = f"partitions.access_tokens_{row['hour']}"
     with desk.database.connect() as owner:
         owner.execute(f"ALTER TABLE access_tokens DETACH PARTITION {partition}")
         try:

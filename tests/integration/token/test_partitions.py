@@ -2,11 +2,14 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from psycopg.errors import CheckViolation, InsufficientPrivilege
 
 from services.token.adapters.postgres_partitions import PostgresPartitions
@@ -198,3 +201,22 @@ async def test_a_session_that_cannot_be_had_is_unavailable(postgres: AsyncPostgr
     nowhere = PostgresPartitions(postgres, "postgresql://nobody@127.0.0.1:1/nothing?connect_timeout=1")
     with pytest.raises(Unavailable):
         await keeper_of(nowhere).maintain()
+
+
+async def test_a_session_without_the_right_is_closed(postgres: AsyncPostgres, database: Database) -> None:
+    """A login that is no member of the role leaves no connection behind, however often it is tried."""
+    login = f"stranger_{secrets.token_hex(4)}"
+    find = "SELECT pid FROM pg_stat_activity WHERE usename = %s"
+    with database.connect() as owner:
+        owner.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'stranger'").format(sql.Identifier(login)))
+        try:
+            dsn = make_conninfo(database.dsn(), user=login, password="stranger")
+            # The error that is caught holds on to what its frames refer to, so nothing but closing can end the session.
+            with pytest.raises(Unavailable) as caught:
+                await keeper_of(PostgresPartitions(postgres, dsn)).maintain()
+            until = time.monotonic() + 5
+            while owner.execute(find, (login,)).fetchall():
+                assert time.monotonic() < until, "the session was left open"
+            assert isinstance(caught.value.__cause__, InsufficientPrivilege)
+        finally:
+            owner.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(login)))

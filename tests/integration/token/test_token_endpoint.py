@@ -97,7 +97,7 @@ def test_a_token_lies_where_it_says(desk: Desk, robot: Client) -> None:
         token.digest,
     )
     assert row is not None
-    assert row["partition"] == f"access_tokens_{token.bucket}"
+    assert row["partition"] == f"partitions.access_tokens_{token.bucket}"
     assert row["lifetime"].total_seconds() == 600
     assert 0 <= row["age"].total_seconds() < 5
 

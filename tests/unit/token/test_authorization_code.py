@@ -103,6 +103,44 @@ async def test_a_replay_is_judged_when_authorize_has_forgotten(world: World) -> 
     assert not await is_live(world, tokens)
 
 
+async def test_no_bad_target_hides_a_replay(world: World) -> None:
+    """A valid replay ends the grant though it names a resource that is not to be had (TOK-05)."""
+    issued = world.code()
+    tokens = await world.redeem(issued)
+    await refused(world, issued, resource="https://other.example")
+    assert not await is_live(world, tokens)
+
+
+async def test_no_disabled_user_hides_a_replay(world: World) -> None:
+    """A valid replay ends the grant for good though the code would be refused for another reason anyway (TOK-05)."""
+    issued = world.code()
+    tokens = await world.redeem(issued)
+    world.codes.withdrawn = True
+    await refused(world, issued)
+    assert not await is_live(world, tokens)
+
+
+async def test_no_lack_of_scopes_hides_a_replay(world: World) -> None:
+    """A valid replay ends the grant though the client may ask for nothing any more (TOK-05)."""
+    issued = world.code()
+    tokens = await world.redeem(issued)
+    world.add(client(PUBLIC, scopes=frozenset({"other"})))
+    await refused(world, issued)
+    assert not await is_live(world, tokens)
+
+
+async def test_a_withdrawn_code_that_nobody_spent_is_refused(world: World) -> None:
+    """While the user is disabled a code buys nothing, and nothing ends."""
+    issued = world.code()
+    world.codes.withdrawn = True
+    await refused(world, issued)
+    assert world.store.invalidations == []
+    world.codes.withdrawn = False
+    assert world.is_kept(await world.redeem(issued))
+
+
+@pytest.mark.parametrize("resource", [{}, {"resource": "https://other.example"}], ids=["target", "bad target"])
+@pytest.mark.parametrize("withdrawn", [True, False], ids=["withdrawn", "standing"])
 @pytest.mark.parametrize("forgotten", [True, False], ids=["forgotten", "known"])
 @pytest.mark.parametrize(
     "parameters",
@@ -117,6 +155,8 @@ async def test_a_replay_by_somebody_else_harms_nobody(
     world: World,
     parameters: dict[str, str],
     forgotten: bool,  # noqa: FBT001 - a parameter of the test
+    withdrawn: bool,  # noqa: FBT001 - a parameter of the test
+    resource: dict[str, str],
 ) -> None:
     """A replay with a wrong verifier, redirect URI or client is refused, and the tokens live on (TOK-06)."""
     world.add(client("other"))
@@ -124,7 +164,8 @@ async def test_a_replay_by_somebody_else_harms_nobody(
     tokens = await world.redeem(issued)
     if forgotten:
         world.codes.forget(issued)
-    await refused(world, issued, **parameters)
+    world.codes.withdrawn = withdrawn
+    await refused(world, issued, **parameters, **resource)
     assert await is_live(world, tokens)
 
 

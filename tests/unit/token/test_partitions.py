@@ -1,5 +1,7 @@
 """Which partitions there must be, and who sees to it (`services.token.partition_plan`, `services.token.partitions`)."""
 
+import asyncio
+
 import pytest
 
 from services.token.partition_plan import LONGEST_LIFETIME_HOURS, Partitions
@@ -106,3 +108,15 @@ async def test_a_failing_session_is_reported() -> None:
     """Whoever asks for one round is told when it could not be made."""
     with pytest.raises(Unavailable):
         await keeper(FakePartitions(NOW, away=True)).maintain()
+
+
+@pytest.mark.parametrize("mistake", [Unavailable("away"), ValueError("a mistake of ours")], ids=["away", "mistake"])
+async def test_nothing_ends_the_keeper(mistake: Exception) -> None:
+    """Whatever goes wrong in a round, while it works or looks what came of it, the rounds go on."""
+    store = FakePartitions(NOW, mistakes=[mistake] * 4)
+    keeping = asyncio.create_task(PartitionKeeper(store, interval_seconds=0, start_seconds=1).keep())
+    async with asyncio.timeout(5):
+        await store.created.wait()
+    assert not keeping.done()
+    keeping.cancel()
+    await asyncio.wait({keeping})

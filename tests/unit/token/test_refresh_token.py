@@ -310,3 +310,49 @@ async def test_endless_rivalry_is_no_bad_token() -> None:
     with pytest.raises(TemporarilyUnavailable):
         await world.refresh(tokens.refresh_token)
     assert await end_reason(world, tokens) is None
+
+
+class ForgetfulStore(FakeGrantStore):
+    """A store that rotates and then knows nothing of it, as when the write was repeated after a lost connection."""
+
+    async def rotate(self, rotation: Rotation, token: AccessTokenRecord) -> bool:
+        await super().rotate(rotation, token)
+        return False
+
+
+@pytest.mark.parametrize("grace", [timedelta(0), GRACE])
+async def test_our_own_repetition_is_no_theft(grace: timedelta) -> None:
+    """A rotation that was committed, though its answer was lost, has won, even without any grace (REFR-03)."""
+    world = World(store=ForgetfulStore(), grace=grace)
+    tokens = await granted(world)
+    for _ in range(3):
+        tokens = await world.refresh(tokens.refresh_token)
+        assert world.is_kept(tokens)
+    assert await end_reason(world, tokens) is None
+    assert len(world.store.tokens) == 4
+
+
+async def test_without_grace_a_second_use_is_theft() -> None:
+    """Without grace a replaced token ends the family at once (REFR-03)."""
+    world = World(grace=timedelta(0))
+    tokens = await granted(world)
+    await world.refresh(tokens.refresh_token)
+    await refused(world, tokens.refresh_token)
+    assert await end_reason(world, tokens) is EndReason.REFRESH_REUSED
+
+
+class RevokingStore(ForgetfulStore):
+    """A store in which an operator ends the grant just after it was rotated."""
+
+    async def rotate(self, rotation: Rotation, token: AccessTokenRecord) -> bool:
+        await super().rotate(rotation, token)
+        await self.end(rotation.presented.family, EndReason.REVOKED_BY_OPERATOR)
+        return False
+
+
+async def test_an_end_in_between_is_no_success() -> None:
+    """What was ended meanwhile is refused, though our rotation had been committed."""
+    world = World(store=RevokingStore())
+    tokens = await granted(world)
+    await refused(world, tokens.refresh_token)
+    assert await end_reason(world, tokens) is EndReason.REVOKED_BY_OPERATOR

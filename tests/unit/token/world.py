@@ -47,6 +47,7 @@ class World:
     store: FakeGrantStore = field(default_factory=FakeGrantStore)
     codes: FakeCodes = field(default_factory=FakeCodes)
     user_id: UUID = field(default_factory=uuid4)
+    grace: timedelta = GRACE
     clients: FakeClients = field(init=False)
 
     def __post_init__(self) -> None:
@@ -118,7 +119,7 @@ class World:
                     refresh_idle_lifetime=IDLE_LIFETIME,
                 ),
                 GrantType.REFRESH_TOKEN: RefreshTokenGrant(
-                    self.store, revocation, self.chain, issuer, idle_lifetime=IDLE_LIFETIME, grace=GRACE
+                    self.store, revocation, self.chain, issuer, idle_lifetime=IDLE_LIFETIME, grace=self.grace
                 ),
                 GrantType.CLIENT_CREDENTIALS: ClientCredentialsGrant(issuer, self.store),
             },
