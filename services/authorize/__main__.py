@@ -35,7 +35,6 @@ from services.authorize.sign_in import SignIn
 from tallystick.authorize.v1 import authorization_code_pb2_grpc
 from tallystick.runtime import lifecycle, log, redis
 from tallystick.runtime.callers import ServiceCredentials
-from tallystick.runtime.clock import SystemClock
 from tallystick.runtime.grpc_server import aio_server
 from tallystick.runtime.http import new_app
 from tallystick.runtime.operator_credentials import ServiceOrOperator
@@ -51,7 +50,7 @@ async def serve_authorize() -> None:
     log.configure(settings.service, settings.log_level)
     services = ServiceCredentials.read(f"{PREFIX}SERVICE_CALLERS_FILE", settings.service_callers_file)
     pages = Pages(settings.branding())
-    clock, randomness, site = SystemClock(), SystemRandomness(), Site(settings.issuer)
+    randomness, site = SystemRandomness(), Site(settings.issuer)
 
     async with AsyncExitStack() as resources:
         postgres = AsyncPostgres(
@@ -100,7 +99,7 @@ async def serve_authorize() -> None:
         grpc_ = aio_server(ServiceOrOperator(services, postgres), randomness)
         check_code = AuthorizationCodeService(CheckCode(codes, consents))
         authorization_code_pb2_grpc.add_AuthorizationCodeServiceServicer_to_server(check_code, grpc_)
-        add_operator_services(grpc_, postgres, clock, randomness, passwords)
+        add_operator_services(grpc_, postgres, randomness, passwords, issuer=settings.issuer)
         await serve(settings, app, grpc_)
 
 

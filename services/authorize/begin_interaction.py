@@ -10,8 +10,9 @@ from services.authorize.request import Received
 from tallystick.oauth2.parameters import MalformedForm, Parameters, parse_query
 from tallystick.oauth2.pkce import RequirePkce
 
-# Room for a state of 2000 characters of any script, percent-encoded.
-_MAX_QUERY_BYTES = 32 * 1024
+# Room for a state of 2000 characters of any script, percent-encoded, and less than HTTP takes of a request line and
+# headers together, so that people see a page.
+_MAX_QUERY_BYTES = 28 * 1024
 
 
 class BeginInteraction:

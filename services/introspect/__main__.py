@@ -14,7 +14,6 @@ from services.introspect.rpc import IntrospectionService, ResourceServers
 from services.introspect.settings import IntrospectSettings
 from tallystick.introspect.v1 import introspection_pb2_grpc
 from tallystick.runtime import lifecycle, log
-from tallystick.runtime.clock import SystemClock
 from tallystick.runtime.grpc_server import sync_server
 from tallystick.runtime.http import new_app
 from tallystick.runtime.postgres import SyncPostgres
@@ -37,7 +36,7 @@ async def serve_introspect() -> None:
     with closing(postgres), ThreadPoolExecutor(_HTTP_THREADS, thread_name_prefix="http") as threads:
         postgres.open()
         records = PostgresRecords(postgres)
-        authentication = CallerAuthentication(PostgresCallers(postgres), records, SystemClock(), settings.issuer)
+        authentication = CallerAuthentication(PostgresCallers(postgres), records, settings.issuer)
         introspect = Introspect(records, settings.issuer)
 
         app = new_app("Tallystick introspect", randomness)

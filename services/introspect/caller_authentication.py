@@ -9,16 +9,14 @@ from tallystick.oauth2.errors import InsufficientScope, InvalidClient, InvalidRe
 from tallystick.oauth2.opaque_token import parse_access_token
 from tallystick.oauth2.parameters import Parameters
 from tallystick.oauth2.scope import INTROSPECT
-from tallystick.runtime.clock import Clock
 
 
 class CallerAuthentication:
     """Tells which client a request comes from. Every failure ends before the token in question is looked at."""
 
-    def __init__(self, callers: CallerRecords, tokens: TokenRecords, clock: Clock, issuer: str) -> None:
+    def __init__(self, callers: CallerRecords, tokens: TokenRecords, issuer: str) -> None:
         self._callers = callers
         self._tokens = tokens
-        self._clock = clock
         self._issuer = issuer
 
     def authenticate(self, authorization: str | None, parameters: Parameters) -> str:
@@ -41,7 +39,8 @@ class CallerAuthentication:
         if presented.auth_method is AuthMethod.NONE:
             # A client_id is public knowledge: introspection open to it would be a scanner for tokens (RFC 7662 §4).
             raise InvalidClient("client authentication is missing")
-        authenticate(presented, self._callers.client(presented.client_id), now=self._clock.now())
+        found = self._callers.client(presented.client_id)
+        authenticate(presented, found.client, now=found.now)
         return presented.client_id
 
     def _by_token(self, text: str) -> str:

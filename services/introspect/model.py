@@ -4,6 +4,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from tallystick.oauth2.client import AuthenticatableClient
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLookup:
+    """Whoever a client_id names, None when nobody, and Postgres's time, by which secrets are judged."""
+
+    now: datetime
+    client: AuthenticatableClient | None
+
 
 @dataclass(frozen=True, slots=True)
 class Client:

@@ -2,8 +2,7 @@
 
 from typing import Protocol
 
-from services.introspect.model import AccessTokenRecord, RefreshTokenRecord
-from tallystick.oauth2.client import AuthenticatableClient
+from services.introspect.model import AccessTokenRecord, CallerLookup, RefreshTokenRecord
 from tallystick.oauth2.opaque_token import AccessToken
 from tallystick.oauth2.refresh_token import RefreshToken
 
@@ -21,5 +20,5 @@ class TokenRecords(Protocol):
 class CallerRecords(Protocol):
     """Finds clients that want to ask."""
 
-    def client(self, client_id: str) -> AuthenticatableClient | None:
-        """Return a client, None when there is none."""
+    def client(self, client_id: str) -> CallerLookup:
+        """Return a client, if there is one, and the store's time."""

@@ -14,7 +14,7 @@ from tallystick.runtime.grpc_server import aio_server
 from tallystick.runtime.operator_credentials import ServiceOrOperator
 from tallystick.runtime.postgres import AsyncPostgres
 from tallystick.runtime.randomness import SystemRandomness
-from tests.rpc.operator_server import HeldClock, OperatorServer
+from tests.rpc.operator_server import ISSUER, OperatorServer
 from tests.support.databases import Database
 
 
@@ -37,12 +37,12 @@ async def server(database: Database) -> AsyncIterator[OperatorServer]:
     await postgres.open()
     # Cheap hashes: how costly they are is another test's business.
     with Argon2Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)) as passwords:
-        clock, randomness = HeldClock(), SystemRandomness()
+        randomness = SystemRandomness()
         grpc_ = aio_server(ServiceOrOperator(services, postgres), randomness)
-        add_operator_services(grpc_, postgres, clock, randomness, passwords)
+        add_operator_services(grpc_, postgres, randomness, passwords, issuer=ISSUER)
         port = grpc_.add_insecure_port("127.0.0.1:0")
         await grpc_.start()
-        async with OperatorServer(f"127.0.0.1:{port}", credentials, database, clock) as running:
+        async with OperatorServer(f"127.0.0.1:{port}", credentials, database) as running:
             yield running
         await grpc_.stop(None)
     await postgres.close()

@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,28 +21,17 @@ from tallystick.authorize.v1.user_pb2_grpc import UserServiceStub
 from tallystick.runtime.callers import CallerKind
 from tests.support.databases import Database
 
+ISSUER = "https://issuer.example"
 _SECONDS = 10.0
-
-
-class HeldClock:
-    """A clock that stands still."""
-
-    moment = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.moment
 
 
 class OperatorServer:
     """Calls the services for operators, as an admin unless told otherwise."""
 
-    def __init__(
-        self, target: str, credentials: Mapping[CallerKind, str], database: Database, clock: HeldClock
-    ) -> None:
+    def __init__(self, target: str, credentials: Mapping[CallerKind, str], database: Database) -> None:
         self.target = target
         self.credentials = credentials
         self.database = database
-        self.clock = clock
         self.channel = grpc.aio.insecure_channel(target, options=(("grpc.enable_http_proxy", 0),))
         self.clients: Any = ClientServiceStub(self.channel)
         self.scopes: Any = ScopeServiceStub(self.channel)
@@ -67,6 +56,13 @@ class OperatorServer:
             self.clients.CreateClient, client_pb2.CreateClientRequest(client=client_pb2.Client(**given))
         )
         return made
+
+    def time(self) -> datetime:
+        """Return the database's time, by which it judges what it keeps."""
+        with self.database.connect() as connection:
+            [row] = connection.execute("SELECT clock_timestamp() AS now").fetchall()
+        now: datetime = row["now"]
+        return now
 
     def invalidations(self) -> list[tuple[str, str]]:
         """Return the log of what must be read again: kinds and keys, oldest first."""

@@ -9,19 +9,22 @@ import grpc
 import grpc.aio
 import pytest
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
+from grpc_health.v1 import health_pb2
 
 import tallystick
 from tallystick.runtime.allow_list import METHODS, OPEN_METHODS
 from tallystick.runtime.callers import Caller, CallerKind, bearer_credential
 from tallystick.runtime.failures import Unauthenticated
 from tallystick.runtime.grpc_server import aio_server, sync_server
+from tallystick.runtime.health import AioHealth, SyncHealth
 from tallystick.runtime.randomness import SystemRandomness
 from tests.rpc.operator_server import OperatorServer
 
-OK, DENIED, UNAUTHENTICATED = (
+OK, DENIED, UNAUTHENTICATED, UNIMPLEMENTED = (
     grpc.StatusCode.OK,
     grpc.StatusCode.PERMISSION_DENIED,
     grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.UNIMPLEMENTED,
 )
 REACHED = b"reached"
 
@@ -134,6 +137,39 @@ async def test_a_method_that_is_not_listed_is_denied(guarded: tuple[grpc.aio.Cha
         for kind in CallerKind:
             method = "/tallystick.authorize.v1.ClientService/Invented"
             assert await outcome(channel, method, kind.value) is DENIED
+
+
+@pytest.fixture(scope="module")
+async def telling_health() -> AsyncIterator[tuple[grpc.aio.Channel, grpc.aio.Channel]]:
+    """Channels to an asynchronous and to a synchronous server that are guarded and tell their health."""
+    asynchronous = aio_server(CallersByKind(), SystemRandomness())
+    synchronous = sync_server(CallersByKindSync(), SystemRandomness(), threads=2)
+    await AioHealth(asynchronous).ready()
+    SyncHealth(synchronous).ready()
+    ports = [server.add_insecure_port("127.0.0.1:0") for server in (asynchronous, synchronous)]
+    await asynchronous.start()
+    synchronous.start()
+    async with channel_to(ports[0]) as first, channel_to(ports[1]) as second:
+        yield first, second
+    await asynchronous.stop(None)
+    synchronous.stop(None).wait()
+
+
+async def test_anybody_may_check_health(telling_health: tuple[grpc.aio.Channel, ...]) -> None:
+    """A probe without a credential is told that the service takes calls, and nothing else (GRPC-04)."""
+    for channel in telling_health:
+        answer = await channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=10)
+        assert health_pb2.HealthCheckResponse.FromString(answer) == health_pb2.HealthCheckResponse(status="SERVING")
+
+
+@pytest.mark.parametrize("bearer", [None, *(kind.value for kind in CallerKind)])
+async def test_nobody_may_watch_health(telling_health: tuple[grpc.aio.Channel, ...], bearer: str | None) -> None:
+    """No stream is served, which would hold one of the server's calls for as long as its caller likes (GRPC-04)."""
+    metadata = () if bearer is None else (("authorization", f"Bearer {bearer}"),)
+    for channel in telling_health:
+        call = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"", metadata=metadata, timeout=10)
+        assert await call.code() is UNIMPLEMENTED
+        assert await outcome(channel, "/grpc.health.v1.Health/List", bearer) is (DENIED if bearer else UNAUTHENTICATED)
 
 
 SERVED_TO_OPERATORS = [

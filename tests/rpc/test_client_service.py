@@ -1,7 +1,7 @@
 """`ClientService` over a real server and database."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -293,31 +293,29 @@ async def test_disabling_can_be_undone_and_revoking_cannot(server: OperatorServe
 
 
 async def test_a_rotated_secret_overlaps_the_old_one(server: OperatorServer) -> None:
-    """The old secret ends after the overlap, at once without one, and never later than was said before."""
+    """The old secret ends after the overlap in the database's time, at once without one, and never later than said."""
     made = await server.create_client(type=client_pb2.CLIENT_TYPE_CONFIDENTIAL)
-    now = server.clock.now()
 
-    async def rotate(overlap: int) -> client_pb2.RotateClientSecretResponse:
-        rotated: client_pb2.RotateClientSecretResponse = await server.call(
+    async def rotate(overlap: int) -> tuple[str, datetime]:
+        before = server.time()
+        rotated = await server.call(
             server.clients.RotateClientSecret,
             client_pb2.RotateClientSecretRequest(client_id=made.client.client_id, overlap_seconds=overlap),
         )
-        return rotated
+        end_at: datetime = rotated.previous_expire_at.ToDatetime(before.tzinfo)
+        assert before <= end_at - timedelta(seconds=overlap) <= server.time()
+        return rotated.client_secret, end_at
 
-    first = await rotate(60)
-    assert first.previous_expire_at.ToDatetime(now.tzinfo) == now + timedelta(seconds=60)
+    first, end_of_made = await rotate(60)
+    assert secrets_of(server, made.client.client_id) == {digest(made.client_secret): end_of_made, digest(first): None}
+    second, end_of_first = await rotate(3600)
     assert secrets_of(server, made.client.client_id) == {
-        digest(made.client_secret): now + timedelta(seconds=60),
-        digest(first.client_secret): None,
+        digest(made.client_secret): end_of_made,
+        digest(first): end_of_first,
+        digest(second): None,
     }
-    second = await rotate(3600)
-    assert secrets_of(server, made.client.client_id) == {
-        digest(made.client_secret): now + timedelta(seconds=60),
-        digest(first.client_secret): now + timedelta(seconds=3600),
-        digest(second.client_secret): None,
-    }
-    third = await rotate(0)
-    assert secrets_of(server, made.client.client_id) == {digest(third.client_secret): None}
+    third, _ = await rotate(0)
+    assert secrets_of(server, made.client.client_id) == {digest(third): None}
     assert server.invalidations()[-1] == ("client", made.client.client_id)
 
 

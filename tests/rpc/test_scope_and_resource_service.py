@@ -8,12 +8,14 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from tallystick.authorize.v1 import client_pb2, resource_pb2, scope_pb2
-from tests.rpc.operator_server import INVALID, NOT_FOUND, REFUSED, TAKEN, OperatorServer, refused, unique
+from tests.rpc.operator_server import INVALID, ISSUER, NOT_FOUND, REFUSED, TAKEN, OperatorServer, refused, unique
 
 ALBUMS = "/photos.v1.Albums/*"
 GET = "POST /photos.v1.Albums/Get"
 LIST = "POST /photos.v1.Albums/List"
 Pairs = Iterable[tuple[str, str]]
+LOCK_SERVICE = "SELECT FROM services WHERE resource = %(resource)s AND service = %(service)s FOR UPDATE"
+WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 async def create_resource(server: OperatorServer, *services: str, callers: Iterable[str] = ()) -> str:
@@ -121,6 +123,15 @@ async def test_unknown_callers_and_taken_identifiers_are_refused(server: Operato
         await server.call(server.resources.CreateResource, resource_pb2.CreateResourceRequest(resource=resource))
 
 
+async def test_the_issuer_is_no_protected_resource(server: OperatorServer) -> None:
+    """Tokens for the issuer carry scopes that cover nothing, so no resource may take its place (TOK-11)."""
+    with refused(INVALID, "identifier", "issuer"):
+        resource = resource_pb2.Resource(identifier=ISSUER)
+        await server.call(server.resources.CreateResource, resource_pb2.CreateResourceRequest(resource=resource))
+    with refused(NOT_FOUND):
+        await get_resource(server, ISSUER)
+
+
 async def test_only_masked_lists_of_a_resource_change(server: OperatorServer) -> None:
     """Callers and services are replaced where the mask names them, and left where it does not."""
     caller = (await server.create_client()).client.client_id
@@ -161,6 +172,33 @@ async def test_what_a_scope_covers_cannot_be_taken_away(server: OperatorServer) 
     with refused(NOT_FOUND):
         await delete_resource(server, identifier)
     assert server.invalidations()[-2:].count(("policy", identifier)) == 2
+
+
+async def test_a_scope_and_what_it_covers_change_at_the_same_moment(server: OperatorServer) -> None:
+    """The update of a resource waits for that of a scope which covers it, and neither ends in a deadlock."""
+    first, second = sorted([await create_resource(server, GET, LIST), await create_resource(server, GET, LIST)])
+    scope = await create_scope(server, [(first, GET), (second, GET)])
+    covers = scope_message(scope.name, covers=[(first, LIST), (second, LIST)])
+    with server.database.connect() as connection:
+        with connection.transaction():
+            # Stops the scope's update in its middle: its old covers are gone, its new ones half checked.
+            connection.execute(LOCK_SERVICE, {"resource": first, "service": LIST})
+            of_scope = asyncio.ensure_future(update_scope(server, covers, "covers"))
+            await until_waiting(server, 1)
+            of_resource = asyncio.ensure_future(update_resource(server, second, "services", services=[ALBUMS]))
+            await until_waiting(server, 2)
+        assert pairs(await of_scope) == [(first, LIST), (second, LIST)]
+        with refused(REFUSED, scope.name, LIST):
+            await of_resource
+
+
+async def until_waiting(server: OperatorServer, count: int) -> None:
+    with server.database.connect() as connection:
+        for _ in range(500):
+            if len(connection.execute(WAITING).fetchall()) == count:
+                return
+            await asyncio.sleep(0.01)
+    raise AssertionError(f"there are not {count} who wait")
 
 
 async def test_a_scope_covers_registered_services(server: OperatorServer) -> None:

@@ -1,7 +1,7 @@
 """Clients and their secrets in Postgres."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import LiteralString
 
 from psycopg import IntegrityError
@@ -82,22 +82,27 @@ RAISE_EPOCH: LiteralString = "UPDATE clients SET epoch = epoch + 1 WHERE client_
 # One rotation after another, so that each ends the secret of the one before.
 LOCK_CLIENT: LiteralString = "SELECT client_id FROM clients WHERE client_id = %(client_id)s FOR NO KEY UPDATE"
 
-# The present secrets, ending when it was said, or sooner if that was said before.
-END_SECRETS: LiteralString = """
-UPDATE client_secrets SET expires_at = least(expires_at, %(previous_end_at)s) WHERE client_id = %(client_id)s
+# The present secrets of a client that is there, ending after the overlap, or sooner if that was said before; and a new
+# one beside them.
+REPLACE_SECRET: LiteralString = """
+WITH previous AS (
+    SELECT client_id, clock_timestamp() + %(overlap)s::interval AS end_at FROM clients WHERE client_id = %(client_id)s
+), ended AS (
+    UPDATE client_secrets SET expires_at = least(expires_at, previous.end_at) FROM previous
+    WHERE client_secrets.client_id = previous.client_id
+), added AS (
+    INSERT INTO client_secrets (client_id, digest) SELECT client_id, %(digest)s FROM previous
+)
+SELECT end_at FROM previous
 """
 
 # Secrets that have ended.
 DROP_ENDED_SECRETS: LiteralString = """
-DELETE FROM client_secrets WHERE client_id = %(client_id)s AND expires_at <= %(now)s
+DELETE FROM client_secrets WHERE client_id = %(client_id)s AND expires_at <= clock_timestamp()
 """
 
-# A secret of a client that is there.
-ADD_SECRET: LiteralString = """
-INSERT INTO client_secrets (client_id, digest)
-SELECT client_id, %(digest)s FROM clients WHERE client_id = %(client_id)s
-RETURNING client_id
-"""
+# The secret of a new client.
+ADD_SECRET: LiteralString = "INSERT INTO client_secrets (client_id, digest) VALUES (%(client_id)s, %(digest)s)"
 
 # A client; its secrets and scopes go with it.
 DELETE_CLIENT: LiteralString = "DELETE FROM clients WHERE client_id = %(client_id)s RETURNING client_id"
@@ -170,18 +175,17 @@ class PostgresClientStore:
         """End all that a client holds."""
         return await self._changed(client_id, (RAISE_EPOCH, {"client_id": client_id}))
 
-    async def replace_secret(self, client_id: str, digest: bytes, *, now: datetime, previous_end_at: datetime) -> bool:
-        """Add a secret and let those before it end."""
+    async def replace_secret(self, client_id: str, digest: bytes, *, overlap: timedelta) -> datetime | None:
+        """Add a secret and let those before it end after the overlap."""
         named = {"client_id": client_id}
-        _, _, _, added, _ = await transact(
+        _, replaced, _, _ = await transact(
             self._postgres,
             (LOCK_CLIENT, named),
-            (END_SECRETS, named | {"previous_end_at": previous_end_at}),
-            (DROP_ENDED_SECRETS, named | {"now": now}),
-            (ADD_SECRET, named | {"digest": digest}),
+            (REPLACE_SECRET, named | {"digest": digest, "overlap": overlap}),
+            (DROP_ENDED_SECRETS, named),
             invalidation("client", client_id),
         )
-        return bool(added)
+        return replaced[0]["end_at"] if replaced else None
 
     async def delete(self, client_id: str) -> bool:
         """Remove a client and its secrets."""

@@ -1,7 +1,7 @@
 """Operators in Postgres."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import timedelta
 from typing import LiteralString
 
 from psycopg import IntegrityError
@@ -25,9 +25,10 @@ SELECT name, role, created_at, expires_at, revoked_at FROM operators
 WHERE name > %(after)s ORDER BY name LIMIT %(limit)s
 """
 
-# A new operator.
+# A new operator, without end when there is no lifetime.
 ADD_OPERATOR: LiteralString = """
-INSERT INTO operators (name, digest, role, expires_at) VALUES (%(name)s, %(digest)s, %(role)s, %(expires_at)s)
+INSERT INTO operators (name, digest, role, expires_at)
+VALUES (%(name)s, %(digest)s, %(role)s, clock_timestamp() + %(lifetime)s::interval)
 RETURNING name, role, created_at, expires_at, revoked_at
 """
 
@@ -53,9 +54,9 @@ class PostgresOperatorStore:
     def __init__(self, postgres: AsyncPostgres) -> None:
         self._postgres = postgres
 
-    async def add(self, name: str, digest: bytes, role: OperatorRole, expires_at: datetime | None) -> Operator:
+    async def add(self, name: str, digest: bytes, role: OperatorRole, lifetime: timedelta | None) -> Operator:
         """Add an operator."""
-        values = {"name": name, "digest": digest, "role": role, "expires_at": expires_at}
+        values = {"name": name, "digest": digest, "role": role, "lifetime": lifetime}
         try:
             rows = await self._postgres.all(ADD_OPERATOR, values)
         except IntegrityError as error:

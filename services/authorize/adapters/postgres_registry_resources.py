@@ -34,7 +34,8 @@ FROM resources WHERE identifier > %(after)s ORDER BY identifier LIMIT %(limit)s
 # A new resource.
 ADD_RESOURCE: LiteralString = "INSERT INTO resources (identifier) VALUES (%(identifier)s)"
 
-# One change of a resource after another, so that the lists of two never mix.
+# One change of a resource after another, so that the lists of two never mix, and none beside that of a scope which
+# covers the resource.
 LOCK_RESOURCE: LiteralString = "SELECT identifier FROM resources WHERE identifier = %(identifier)s FOR NO KEY UPDATE"
 
 # Callers that are not wanted any more.

@@ -6,7 +6,7 @@ from typing import LiteralString
 from psycopg import IntegrityError
 from psycopg.rows import DictRow
 
-from services.authorize.adapters.postgres_registry_transaction import invalidation, transact
+from services.authorize.adapters.postgres_registry_transaction import Statement, invalidation, transact
 from services.authorize.registry.model import Cover, Scope
 from tallystick.runtime.failures import AlreadyExists, Refused, Unavailable
 from tallystick.runtime.postgres import AsyncPostgres
@@ -28,6 +28,12 @@ LIST_SCOPES: LiteralString = """
 SELECT name, description, version,
     ARRAY(SELECT ARRAY[resource, service] FROM scope_covers WHERE scope = name ORDER BY resource, service) AS covers
 FROM scopes WHERE name > %(after)s ORDER BY name LIMIT %(limit)s
+"""
+
+# The resources whose services a scope covered or shall cover. Whoever changes one of them locks it first as well, so
+# that neither holds a row that the other waits for.
+LOCK_RESOURCES: LiteralString = """
+SELECT identifier FROM resources WHERE identifier = ANY (%(touched)s::text[]) ORDER BY identifier FOR SHARE
 """
 
 # A new scope.
@@ -84,8 +90,9 @@ class PostgresScopeStore:
         """Add a scope."""
         values = _values(scope)
         try:
-            _, _, found, _ = await transact(
+            _, _, _, found, _ = await transact(
                 self._postgres,
+                _lock(scope.covers),
                 (ADD_SCOPE, values),
                 (ADD_COVERS, values),
                 (FIND_SCOPE, {"name": scope.name}),
@@ -110,10 +117,12 @@ class PostgresScopeStore:
             row = await self._postgres.one(FIND_SCOPE, {"name": name})
             if row is None:
                 return None
-            scope = change(_scope(row))
+            present = _scope(row)
+            scope = change(present)
             try:
-                replaced, found, _log = await transact(
+                _, replaced, found, _log = await transact(
                     self._postgres,
+                    _lock((*present.covers, *scope.covers)),
                     (REPLACE_SCOPE, _values(scope) | {"seen": row["seen"]}),
                     (FIND_SCOPE, {"name": name}),
                     invalidation("policy", name),
@@ -139,6 +148,10 @@ class PostgresScopeStore:
             )
             return Refused(f"covers: {unknown}: register it first with `tallystick resource create` or `update`")
         return error
+
+
+def _lock(covers: Iterable[Cover]) -> Statement:
+    return LOCK_RESOURCES, {"touched": [cover.resource for cover in covers]}
 
 
 def _values(scope: Scope) -> dict[str, object]:

@@ -29,22 +29,21 @@ from tallystick.authorize.v1 import (
     scope_pb2_grpc,
     user_pb2_grpc,
 )
-from tallystick.runtime.clock import Clock
 from tallystick.runtime.postgres import AsyncPostgres
 from tallystick.runtime.randomness import Randomness
 
 
 def add_operator_services(
-    server: grpc.aio.Server, postgres: AsyncPostgres, clock: Clock, randomness: Randomness, passwords: Passwords
+    server: grpc.aio.Server, postgres: AsyncPostgres, randomness: Randomness, passwords: Passwords, *, issuer: str
 ) -> None:
     """Wire the services for operators and add them to a server."""
-    clients = ClientService(Clients(PostgresClientStore(postgres), clock, randomness))
+    clients = ClientService(Clients(PostgresClientStore(postgres), randomness))
     client_pb2_grpc.add_ClientServiceServicer_to_server(clients, server)
     scopes = ScopeService(Scopes(PostgresScopeStore(postgres)))
     scope_pb2_grpc.add_ScopeServiceServicer_to_server(scopes, server)
-    resources = ResourceService(Resources(PostgresResourceStore(postgres)))
+    resources = ResourceService(Resources(PostgresResourceStore(postgres), issuer))
     resource_pb2_grpc.add_ResourceServiceServicer_to_server(resources, server)
     users = UserService(Users(PostgresUserStore(postgres), passwords, randomness))
     user_pb2_grpc.add_UserServiceServicer_to_server(users, server)
-    operators = OperatorService(Operators(PostgresOperatorStore(postgres), clock, randomness))
+    operators = OperatorService(Operators(PostgresOperatorStore(postgres), randomness))
     operator_pb2_grpc.add_OperatorServiceServicer_to_server(operators, server)

@@ -10,7 +10,6 @@ from services.authorize.registry.page import page_request
 from services.authorize.registry.ports import ClientStore
 from tallystick.oauth2.client import ClientType, GrantType
 from tallystick.oauth2.opaque_token import RANDOM_BYTES, CredentialType, digest, new_credential
-from tallystick.runtime.clock import Clock
 from tallystick.runtime.failures import Invalid, NotFound, Refused
 from tallystick.runtime.randomness import Randomness
 
@@ -22,9 +21,8 @@ _DEFAULT_GRANTS = (GrantType.AUTHORIZATION_CODE,)
 class Clients:
     """Registers clients. Everything raises `Unavailable` when the store cannot be asked."""
 
-    def __init__(self, store: ClientStore, clock: Clock, randomness: Randomness) -> None:
+    def __init__(self, store: ClientStore, randomness: Randomness) -> None:
         self._store = store
-        self._clock = clock
         self._randomness = randomness
 
     async def create(self, settings: ClientSettings) -> RegisteredClient:
@@ -74,9 +72,9 @@ class Clients:
         client = await self.get(client_id)
         if client.settings.type is not ClientType.CONFIDENTIAL:
             raise Refused("a public client has no secret: it rests on PKCE")
-        secret, now = self._new_secret(), self._clock.now()
-        previous_end_at = now + timedelta(seconds=overlap_seconds)
-        if not await self._store.replace_secret(client_id, digest(secret), now=now, previous_end_at=previous_end_at):
+        secret, overlap = self._new_secret(), timedelta(seconds=overlap_seconds)
+        previous_end_at = await self._store.replace_secret(client_id, digest(secret), overlap=overlap)
+        if previous_end_at is None:
             raise _unknown_client()
         return RotatedSecret(secret, previous_end_at)
 

@@ -1,13 +1,12 @@
 """The use cases of `OperatorService`."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from services.authorize.registry import identifiers
 from services.authorize.registry.model import CreatedOperator, Operator, OperatorRole, Page
 from services.authorize.registry.page import page_request
 from services.authorize.registry.ports import OperatorStore
 from tallystick.oauth2.opaque_token import RANDOM_BYTES, CredentialType, digest, new_credential
-from tallystick.runtime.clock import Clock
 from tallystick.runtime.failures import Invalid, NotFound, Refused
 from tallystick.runtime.randomness import Randomness
 
@@ -17,9 +16,8 @@ LONGEST_LIFETIME_SECONDS = 10 * 366 * 86_400
 class Operators:
     """Keeps operators and their credentials. Everything raises `Unavailable` when the store cannot be asked."""
 
-    def __init__(self, store: OperatorStore, clock: Clock, randomness: Randomness) -> None:
+    def __init__(self, store: OperatorStore, randomness: Randomness) -> None:
         self._store = store
-        self._clock = clock
         self._randomness = randomness
 
     async def create(self, name: str, role: OperatorRole | None, lifetime_seconds: int | None) -> CreatedOperator:
@@ -32,7 +30,7 @@ class Operators:
         if role is None:
             raise Invalid("role is missing: viewer may read, admin may change as well")
         credential = new_credential(CredentialType.OPERATOR, self._randomness.octets(RANDOM_BYTES))
-        operator = await self._store.add(name, digest(credential), role, self._expires_at(lifetime_seconds))
+        operator = await self._store.add(name, digest(credential), role, _lifetime(lifetime_seconds))
         return CreatedOperator(operator, credential)
 
     async def get(self, name: str) -> Operator:
@@ -56,14 +54,13 @@ class Operators:
                 "`tallystick operator create NAME --role admin`, and use that to delete this one"
             )
 
-    def _expires_at(self, lifetime_seconds: int | None) -> datetime | None:
-        if lifetime_seconds is None:
-            return None
-        if not 1 <= lifetime_seconds <= LONGEST_LIFETIME_SECONDS:
-            raise Invalid(
-                f"lifetime_seconds must be between 1 and {LONGEST_LIFETIME_SECONDS}, or absent for without end"
-            )
-        return self._clock.now() + timedelta(seconds=lifetime_seconds)
+
+def _lifetime(seconds: int | None) -> timedelta | None:
+    if seconds is None:
+        return None
+    if not 1 <= seconds <= LONGEST_LIFETIME_SECONDS:
+        raise Invalid(f"lifetime_seconds must be between 1 and {LONGEST_LIFETIME_SECONDS}, or absent for without end")
+    return timedelta(seconds=seconds)
 
 
 def _found(operator: Operator | None) -> Operator:

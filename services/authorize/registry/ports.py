@@ -2,10 +2,11 @@
 
 Every write is one transaction that also records what must be read again (`invalidations`), and every method raises
 `Unavailable` when the store cannot be asked. Lists come in the order of their keys, after a key and up to a limit.
+What lasts for a while is counted by the store's clock, by which it is judged later.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -37,8 +38,11 @@ class ClientStore(Protocol):
     async def raise_epoch(self, client_id: str) -> Client | None:
         """End all that a client holds."""
 
-    async def replace_secret(self, client_id: str, digest: bytes, *, now: datetime, previous_end_at: datetime) -> bool:
-        """Add a secret and let those before it end, sooner if that was said before; False when the client is gone."""
+    async def replace_secret(self, client_id: str, digest: bytes, *, overlap: timedelta) -> datetime | None:
+        """Add a secret and let those before it end after the overlap, sooner if that was said before.
+
+        Returns when the overlap ends, None when the client is gone.
+        """
 
     async def delete(self, client_id: str) -> bool:
         """Remove a client and its secrets; False when there was none."""
@@ -115,8 +119,8 @@ class UserStore(Protocol):
 class OperatorStore(Protocol):
     """Keeps the digests of operators' credentials."""
 
-    async def add(self, name: str, digest: bytes, role: OperatorRole, expires_at: datetime | None) -> Operator:
-        """Add an operator; raise `AlreadyExists` for a name that was ever used."""
+    async def add(self, name: str, digest: bytes, role: OperatorRole, lifetime: timedelta | None) -> Operator:
+        """Add an operator, without end if no lifetime is given; raise `AlreadyExists` for a name that was ever used."""
 
     async def get(self, name: str) -> Operator | None:
         """Return an operator."""

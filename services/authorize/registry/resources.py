@@ -17,12 +17,17 @@ MOST_SERVICES = 1000
 class Resources:
     """Keeps protected resources. Everything raises `Unavailable` when the store cannot be asked."""
 
-    def __init__(self, store: ResourceStore) -> None:
+    def __init__(self, store: ResourceStore, issuer: str) -> None:
         self._store = store
+        self._issuer = issuer
 
     async def create(self, identifier: str, callers: Iterable[str], services: Iterable[str]) -> Resource:
         """Add a resource; raise `Invalid`, `AlreadyExists`, or `Refused` for an unknown caller."""
         identifiers.resource_identifier(identifier)
+        if identifier == self._issuer:
+            raise Invalid(
+                "identifier is the issuer, for which tokens are issued whose scopes cover no resource: choose another"
+            )
         return await self._store.add(Resource(identifier, _callers(callers), canonical_services(services)))
 
     async def get(self, identifier: str) -> Resource:

@@ -1,12 +1,16 @@
 """The metadata over HTTP."""
 
 import json
+from urllib.parse import urljoin
 
 import httpx
 import pytest
 
 from tests.integration.authorize.browser import Browser
+from tests.integration.authorize.conftest import World
 from tests.support.cluster import Cluster
+from tests.support.flow import AuthorizationRequest, parameters_of
+from tests.support.pages import only_form
 
 PATHS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 
@@ -62,3 +66,23 @@ def test_an_issuer_with_a_path_has_its_documents_where_they_are_looked_for(clust
         assert http.get(PATHS[0]).status_code == httpx.codes.NOT_FOUND
         assert http.get("/t1/oauth2/authorize").status_code == httpx.codes.BAD_REQUEST
     replica.stop()
+
+
+def test_an_issuer_with_a_path_has_its_pages_below_it(cluster: Cluster, world: World) -> None:
+    """From the request over sign-in and consent to the code, nothing leaves the issuer's path (META-01)."""
+    issuer = f"{cluster.issuer}/t1"
+    replica = cluster.start("authorize", {"ISSUER": issuer})
+    request = AuthorizationRequest(issuer, world.public, world.public.redirect_uris[0])
+    with httpx.Client(
+        base_url=replica.http_url, trust_env=False, headers={"origin": cluster.issuer}, follow_redirects=True
+    ) as http:
+        asked = http.get(request.url.removeprefix(cluster.issuer))
+        form = only_form(asked.text)
+        typed = form.filled({"username": world.bob.username, "password": world.bob.password}, button="sign-in")
+        page = http.post(urljoin(str(asked.url), form.action), data=dict(typed))
+        form = only_form(page.text)
+        agreed = dict([*form.filled({}, button="approve"), *form.boxes])
+        approved = http.post(urljoin(str(page.url), form.action), data=agreed, follow_redirects=False)
+    replica.stop()
+    assert [each.url.path for each in (asked, page, approved)] == ["/t1/login", "/t1/consent", "/t1/consent"]
+    request.approval(parameters_of(approved.headers["location"]))

@@ -1,6 +1,6 @@
 """Clients that want to ask, as rows."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -17,7 +17,7 @@ from tests.integration.introspect.rows import Rows
 def test_a_client_is_read_with_its_method(rows: Rows, postgres: SyncPostgres, method: AuthMethod) -> None:
     """The registered method and the digests of the secrets arrive (CAUTH-04)."""
     client = rows.client(auth_method=method)
-    found = PostgresCallers(postgres).client(client.client_id)
+    found = PostgresCallers(postgres).client(client.client_id).client
     assert found is not None
     assert (found.client_id, found.auth_method, found.enabled) == (client.client_id, method, True)
     expected = [] if method is AuthMethod.NONE else [digest(client.secret)]
@@ -33,7 +33,7 @@ def test_each_secret_keeps_its_own_end(rows: Rows, postgres: SyncPostgres) -> No
 
     def present(secret: str) -> None:
         credentials = PresentedCredentials(client.client_id, AuthMethod.CLIENT_SECRET_BASIC, secret)
-        authenticate(credentials, found, now=datetime.now(UTC))
+        authenticate(credentials, found.client, now=found.now)
 
     present(client.secret)
     present(ending)
@@ -45,7 +45,7 @@ def test_a_disabled_client_is_read_as_such(rows: Rows, postgres: SyncPostgres) -
     """Whether a client is enabled is read with it."""
     client = rows.client()
     rows.execute("UPDATE clients SET enabled = false WHERE client_id = %(client_id)s", client_id=client.client_id)
-    found = PostgresCallers(postgres).client(client.client_id)
+    found = PostgresCallers(postgres).client(client.client_id).client
     assert found is not None
     assert not found.enabled
 
@@ -53,4 +53,19 @@ def test_a_disabled_client_is_read_as_such(rows: Rows, postgres: SyncPostgres) -
 @pytest.mark.parametrize("client_id", ["", "nobody", "' OR true --", "ü", "a" * 10_000])
 def test_an_unknown_client_is_none(postgres: SyncPostgres, client_id: str) -> None:
     """Whatever is asked for, an unknown client is no error (CAUTH-06)."""
-    assert PostgresCallers(postgres).client(client_id) is None
+    assert PostgresCallers(postgres).client(client_id).client is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_secrets_are_judged_by_the_time_of_the_database(rows: Rows, postgres: SyncPostgres, *, known: bool) -> None:
+    """The time that comes with a client, or with none, is the database's (CAUTH-08)."""
+    client_id = rows.client().client_id if known else "nobody"
+    before, found, after = time_of(postgres), PostgresCallers(postgres).client(client_id), time_of(postgres)
+    assert before <= found.now <= after
+
+
+def time_of(postgres: SyncPostgres) -> datetime:
+    row = postgres.one("SELECT clock_timestamp() AS now")
+    assert row is not None
+    now: datetime = row["now"]
+    return now

@@ -10,11 +10,19 @@ from tests.fakes.authorize import checked, query_of
 
 @pytest.mark.parametrize(
     "state",
-    ["x", "s" * 2000, "a&b=c+d#e%f\"g<h'i j", "%2541", "+ +", "žluťoučký 🐎", "\t\x7f\u2028", "null", "☃" * 2000],
+    ["x", "s" * 2000, "a&b=c+d#e%f\"g<h'i j", "%2541", "+ +", "žluťoučký 🐎", "\t\x7f\u2028", "null", "☃" * 4000],
 )
 def test_a_state_is_kept_to_the_last_character(state: str) -> None:
     """Whatever can be decoded is kept (AUTHZ-09)."""
     assert state == checked(query_of(state=quote_plus(state))).state
+
+
+@pytest.mark.parametrize("character", ["s", "%26", quote_plus("☃")])
+def test_a_state_that_is_too_long_is_refused_without_it(character: str) -> None:
+    """Whoever sends a state of more than 4000 characters is told so and leaves nothing behind (AUTHZ-09, OPS-02)."""
+    with pytest.raises(Redirected) as refusal:
+        checked(query_of(state=character * 4001))
+    assert (refusal.value.error.code, refusal.value.request.state) == ("invalid_request", None)
 
 
 @pytest.mark.parametrize("absent", [None, ""])

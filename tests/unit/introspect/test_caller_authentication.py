@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from services.introspect.caller_authentication import CallerAuthentication
-from services.introspect.model import AccessTokenRecord, Client, Grant, RefreshTokenRecord, ResourceOwner
+from services.introspect.model import AccessTokenRecord, CallerLookup, Client, Grant, RefreshTokenRecord, ResourceOwner
 from tallystick.oauth2.client import AuthenticatableClient, AuthMethod, ClientSecret
 from tallystick.oauth2.errors import InsufficientScope, InvalidClient, InvalidRequest, InvalidToken, OAuthError
 from tallystick.oauth2.opaque_token import AccessToken, new_access_token
@@ -22,17 +22,10 @@ SECRET = "s3cret:with %+ ünusual characters"
 NONE = Parameters(())
 
 
-class HeldClock:
-    """Always noon."""
-
-    def now(self) -> datetime:
-        return NOW
-
-
 class Clients:
-    """A client of each kind."""
+    """A client of each kind, in a store where it is always noon."""
 
-    def client(self, client_id: str) -> AuthenticatableClient | None:
+    def client(self, client_id: str) -> CallerLookup:
         secret = ClientSecret(sha256(SECRET.encode()).digest(), None)
         old = replace(secret, expires_at=NOW)
         overlapping = (
@@ -48,7 +41,7 @@ class Clients:
             "outdated": AuthenticatableClient("outdated", AuthMethod.CLIENT_SECRET_BASIC, (old,), enabled=True),
             "secretless": AuthenticatableClient("secretless", AuthMethod.CLIENT_SECRET_BASIC, (), enabled=True),
         }
-        return known.get(client_id)
+        return CallerLookup(NOW, known.get(client_id))
 
 
 class Tokens:
@@ -85,7 +78,7 @@ own = AccessTokenRecord(
 of_a_user = Grant("api", False, 0, 0, 0, ResourceOwner(UUID(int=2), "bob", True, 0), 0)
 tokens = Tokens()
 OWN = tokens.add("own", own)
-authentication = CallerAuthentication(Clients(), tokens, HeldClock(), ISSUER)
+authentication = CallerAuthentication(Clients(), tokens, ISSUER)
 
 
 def basic(client_id: str, secret: str) -> str:

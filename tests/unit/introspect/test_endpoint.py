@@ -10,11 +10,9 @@ import pytest
 from services.introspect.caller_authentication import CallerAuthentication
 from services.introspect.endpoints import PATH, IntrospectionEndpoint
 from services.introspect.introspection import Introspect
-from services.introspect.model import AccessTokenRecord, RefreshTokenRecord
-from tallystick.oauth2.client import AuthenticatableClient
+from services.introspect.model import AccessTokenRecord, CallerLookup, RefreshTokenRecord
 from tallystick.oauth2.opaque_token import AccessToken
 from tallystick.oauth2.refresh_token import RefreshToken
-from tallystick.runtime.clock import SystemClock
 from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.http import new_app
 from tallystick.runtime.randomness import SystemRandomness
@@ -35,7 +33,7 @@ class Failing:
     def refresh_token(self, token: RefreshToken) -> RefreshTokenRecord | None:
         raise AssertionError(token)
 
-    def client(self, client_id: str) -> AuthenticatableClient | None:
+    def client(self, client_id: str) -> CallerLookup:
         assert client_id == "api"
         raise self._error
 
@@ -49,7 +47,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 async def ask(threads: ThreadPoolExecutor, error: Exception, body: bytes | AsyncIterator[bytes]) -> httpx.Response:
     store = Failing(error)
-    authentication = CallerAuthentication(store, store, SystemClock(), ISSUER)
+    authentication = CallerAuthentication(store, store, ISSUER)
     app = new_app("introspect", SystemRandomness())
     IntrospectionEndpoint(authentication, Introspect(store, ISSUER), threads).add_to(app)
     transport = httpx.ASGITransport(app)
