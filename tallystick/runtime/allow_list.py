@@ -46,10 +46,13 @@ METHODS: Mapping[str, frozenset[CallerKind]] = {
     "/tallystick.introspect.v1.IntrospectionService/Introspect": frozenset({CallerKind.RESOURCE_SERVER}),
 }
 
-OPEN_METHODS = frozenset(
-    {"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/List", "/grpc.health.v1.Health/Watch"}
-)
-"""Methods that anybody may call: they tell whether a service is up and hold no data."""
+OPEN_METHODS = frozenset({"/grpc.health.v1.Health/Check"})
+"""Methods that anybody may call: they tell whether a service is up and hold no data.
+
+Probes of platforms call `Check`. `Watch`, which gRPC clients use for health checking of their own, is not served: each
+stream would hold a call for as long as anybody likes. Such a client is told UNIMPLEMENTED and takes the service for
+healthy while it is connected, which is what the health protocol asks of it.
+"""
 
 
 def check(method: str, caller: Caller) -> None:

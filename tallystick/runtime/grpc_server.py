@@ -99,7 +99,9 @@ class _AioGuard(grpc.aio.ServerInterceptor):
     ) -> grpc.RpcMethodHandler[Request, Response] | None:
         handler = await continuation(handler_call_details)
         method = str(handler_call_details.method)
-        if handler is None or method in allow_list.OPEN_METHODS:
+        if handler is None or _is_streaming(handler):
+            return None
+        if method in allow_list.OPEN_METHODS:
             return handler
         metadata = _metadata(handler_call_details)
         behaviour: Any = handler.unary_unary
@@ -141,7 +143,9 @@ class _SyncGuard(grpc.ServerInterceptor):
     ) -> grpc.RpcMethodHandler[Request, Response] | None:
         handler = continuation(handler_call_details)
         method = str(handler_call_details.method)
-        if handler is None or method in allow_list.OPEN_METHODS:
+        if handler is None or _is_streaming(handler):
+            return None
+        if method in allow_list.OPEN_METHODS:
             return handler
         metadata = _metadata(handler_call_details)
         behaviour: Any = handler.unary_unary
@@ -161,6 +165,11 @@ class _SyncGuard(grpc.ServerInterceptor):
             return answer
 
         return grpc.unary_unary_rpc_method_handler(guarded, handler.request_deserializer, handler.response_serializer)
+
+
+def _is_streaming(handler: grpc.RpcMethodHandler[Request, Response]) -> bool:
+    """Tell whether this is not a unary method; ours all are, and what is not guarded is answered UNIMPLEMENTED."""
+    return bool(handler.request_streaming or handler.response_streaming)
 
 
 def _metadata(details: grpc.HandlerCallDetails) -> Mapping[str, str]:

@@ -5,6 +5,8 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 SERVICES = ("", "liveness", "readiness")
+MAX_CALLS = 100
+"""How many calls a server that only tells its health takes at once; each `Watch` is one for as long as it lasts."""
 
 
 class AioHealth:

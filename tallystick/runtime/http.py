@@ -9,15 +9,21 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tallystick.runtime import request_id
+from tallystick.runtime.http_protocol import BoundedHttpProtocol
 from tallystick.runtime.lifecycle import StartError
 from tallystick.runtime.log import logger
 from tallystick.runtime.randomness import Randomness
 from tallystick.runtime.settings import PREFIX, ListenAddress
 
 MAX_BODY_BYTES = 64 * 1024
+_BODY_SECONDS = 10.0
+# With bodies of full size, about 320 MB. Stores refuse far earlier those that wait too long for a connection.
+_MAX_REQUESTS = 5000
+_OVERLOADED = Response("Service Unavailable", 503, {"Retry-After": "1", "Connection": "close"}, "text/plain")
 _log = logger(__name__)
 
 
@@ -29,14 +35,16 @@ def new_app(title: str, randomness: Randomness) -> FastAPI:
 
 
 class RequestFrame:
-    """Binds the request id, bounds the body, sets the headers that every answer has, and logs one line.
+    """Binds the request id, bounds how many are served at once, sets every answer's headers, and logs one line.
 
     The path is logged and the query never: it holds states and challenges.
     """
 
-    def __init__(self, app: ASGIApp, randomness: Randomness) -> None:
+    def __init__(self, app: ASGIApp, randomness: Randomness, max_requests: int = _MAX_REQUESTS) -> None:
         self._app = app
         self._randomness = randomness
+        self._max_requests = max_requests
+        self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI)."""
@@ -58,9 +66,12 @@ class RequestFrame:
                 headers.setdefault("x-content-type-options", "nosniff")
             await send(message)
 
+        app = self._app if self._in_flight < self._max_requests else _OVERLOADED
+        self._in_flight += 1
         try:
-            await self._app(scope, receive, framed)
+            await app(scope, receive, framed)
         finally:
+            self._in_flight -= 1
             milliseconds = round((time.monotonic() - began) * 1000, 1)
             _log.info("http", method=scope["method"], path=scope["path"], status=status, duration_ms=milliseconds)
 
@@ -69,20 +80,27 @@ class BodyTooLarge(Exception):
     """A request body is over `MAX_BODY_BYTES`."""
 
 
-async def read_body(receive: Receive) -> bytes:
-    """Read a request's body in bounded memory; raise `BodyTooLarge`, or `ConnectionError` when the sender went away."""
+async def read_body(receive: Receive, *, seconds: float = _BODY_SECONDS) -> bytes:
+    """Read a request's body in bounded memory and time.
+
+    Raises `BodyTooLarge`, or `ConnectionError` when the sender went away or took longer than so many seconds.
+    """
     chunks, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ConnectionError("the sender went away")
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise BodyTooLarge
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ConnectionError("the sender went away")
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                if size > MAX_BODY_BYTES:
+                    raise BodyTooLarge
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+    except TimeoutError:
+        raise ConnectionError("the sender took too long") from None
 
 
 def listening_socket(name: str, address: ListenAddress) -> socket.socket:
@@ -102,20 +120,21 @@ def listening_socket(name: str, address: ListenAddress) -> socket.socket:
 class HttpServer(uvicorn.Server):
     """Serves an app until told to stop; signals are the process's business."""
 
-    def __init__(self, app: ASGIApp, *, drain_seconds: float) -> None:
+    def __init__(
+        self, app: ASGIApp, *, drain_seconds: float, protocol: type[asyncio.Protocol] = BoundedHttpProtocol
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http="httptools",
+                http=protocol,
+                ws="none",
                 lifespan="off",
                 access_log=False,
                 log_config=None,
                 server_header=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=int(drain_seconds) or 1,
-                h11_max_incomplete_event_size=32 * 1024,
-                limit_concurrency=2000,
                 backlog=1024,
             )
         )

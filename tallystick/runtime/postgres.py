@@ -24,23 +24,35 @@ from tallystick.schema import revision
 
 _CONNECT_SECONDS = 3
 _CHECKOUT_SECONDS = 2.0
-_STATEMENT_SECONDS = 5.0
+_CALL_SECONDS = 5.0
+# After the longest checkout the server still gives up before we do: what we have reported as failed is not done later.
+# These do not run while a commit waits for its standby, which the server would then answer as if it had succeeded.
+_STATEMENT_SECONDS = 2.5
+_LOCK_SECONDS = 2.0
 _LOOKUP_SECONDS = 2.0
+_IDLE_IN_TRANSACTION_SECONDS = 5.0
+# Ends what runs or waits on the server for a process that is gone.
+_CLIENT_CHECK_SECONDS = 1.0
 _SILENCE_SECONDS = 3.0
 _POLL_SECONDS = 0.1
 _START_SECONDS = 15.0
 _MAX_LIFETIME_SECONDS = 1800.0
+
+_NETWORK = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 
 Values = Mapping[str, object]
 """Named parameters of a statement."""
 
 
 class AsyncPostgres:
-    """A pool for the asynchronous services. Every statement has a deadline; rows come as dictionaries."""
+    """A pool for the asynchronous services; rows come as dictionaries.
+
+    Every statement has a deadline on the server, and checkout and statements together have one here.
+    """
 
     def __init__(self, dsn: str, *, name: str, size: int) -> None:
         self._pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
-            conninfo(dsn, name),
+            conninfo(dsn, name, _limits(statement=_STATEMENT_SECONDS, lock=_LOCK_SECONDS)),
             open=False,
             min_size=min(2, size),
             max_size=size,
@@ -82,7 +94,7 @@ class AsyncPostgres:
     async def transaction(self) -> AsyncIterator[AsyncConnection[DictRow]]:
         """Give a connection in autocommit; several statements that belong together use its `transaction()`."""
         try:
-            async with asyncio.timeout(_STATEMENT_SECONDS), self._pool.connection() as connection:
+            async with asyncio.timeout(_CALL_SECONDS), self._pool.connection() as connection:
                 yield connection
         except (
             psycopg.OperationalError,
@@ -128,7 +140,7 @@ class SyncPostgres:
 
     def __init__(self, dsn: str, *, name: str, size: int) -> None:
         self._pool: ConnectionPool[Connection[DictRow]] = ConnectionPool(
-            conninfo(dsn, name, f"-c statement_timeout={int(_LOOKUP_SECONDS * 1000)}"),
+            conninfo(dsn, name, _limits(statement=_LOOKUP_SECONDS, lock=_LOOKUP_SECONDS)),
             open=False,
             min_size=min(2, size),
             max_size=size,
@@ -165,16 +177,30 @@ UNREACHABLE = "the database cannot be reached: check TALLYSTICK_POSTGRES_DSN and
 
 
 def conninfo(dsn: str, name: str, options: str = "") -> str:
-    """Complete a DSN: the primary of several hosts, a bounded wait to connect, and our name in `pg_stat_activity`."""
+    """Complete a DSN: the primary of several hosts, a bounded wait for the network, our name in `pg_stat_activity`.
+
+    What the DSN says of these stays, except that `options` are added to its own.
+    """
     given = psycopg.conninfo.conninfo_to_dict(dsn)
     together = f"{given.get('options') or ''} {options}".strip()
+    defaults = {"target_session_attrs": "primary", "connect_timeout": _CONNECT_SECONDS, **_NETWORK}
     return make_conninfo(
         dsn,
         application_name=f"tallystick.{name}",
-        target_session_attrs=str(given.get("target_session_attrs") or "primary"),
-        connect_timeout=str(given.get("connect_timeout") or _CONNECT_SECONDS),
+        **{key: str(given.get(key) or value) for key, value in defaults.items()},
         **({"options": together} if together else {}),
     )
+
+
+def _limits(*, statement: float, lock: float) -> str:
+    """Return the options that bound what a session may do on the server, in seconds."""
+    limits = {
+        "statement_timeout": statement,
+        "lock_timeout": lock,
+        "idle_in_transaction_session_timeout": _IDLE_IN_TRANSACTION_SECONDS,
+        "client_connection_check_interval": _CLIENT_CHECK_SECONDS,
+    }
+    return " ".join(f"-c {name}={int(seconds * 1000)}" for name, seconds in limits.items())
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -16,19 +16,24 @@ from tallystick.runtime.log import logger
 from tallystick.runtime.settings import PREFIX, SettingsError
 
 _TIMEOUT_SECONDS = 2.0
+_MAX_CONNECTIONS = 100
 _START_SECONDS = 15.0
 _PAUSE_SECONDS = 0.2
 
+_EXPECTED = "give redis://[user:password@]host[:port][/database], the password percent-encoded"
 UNREACHABLE = "Redis cannot be reached: check TALLYSTICK_REDIS_URL and that Redis is running"
 
 
 def connect(url: str) -> Redis:
     """Return a client, which connects when first used; raise `SettingsError` for a URL that is not Redis's."""
-    if urlsplit(url).scheme not in {"redis", "rediss"}:
-        raise SettingsError(f"{PREFIX}REDIS_URL must begin with redis:// or rediss://")
     try:
-        return Redis.from_url(
+        if urlsplit(url).scheme not in {"redis", "rediss"}:
+            raise SettingsError(f"{PREFIX}REDIS_URL must begin with redis:// or rediss://")
+        pool = BlockingConnectionPool.from_url(
             url,
+            # Who finds all in use waits for one, rather than being refused at once.
+            max_connections=_MAX_CONNECTIONS,
+            timeout=_TIMEOUT_SECONDS,
             client_name="tallystick.authorize",
             socket_timeout=_TIMEOUT_SECONDS,
             socket_connect_timeout=_TIMEOUT_SECONDS,
@@ -37,8 +42,10 @@ def connect(url: str) -> Redis:
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
             health_check_interval=15,
         )
-    except ValueError as error:
-        raise SettingsError(f"{PREFIX}REDIS_URL cannot be read: {error}") from None
+    except ValueError:
+        # What the driver says may hold a part of the password.
+        raise SettingsError(f"{PREFIX}REDIS_URL cannot be read: {_EXPECTED}") from None
+    return Redis.from_pool(pool)
 
 
 async def wait_until_ready(client: Redis) -> None:

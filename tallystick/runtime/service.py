@@ -6,7 +6,7 @@ import grpc.aio
 from fastapi import FastAPI
 
 from tallystick.runtime import grpc_server
-from tallystick.runtime.health import AioHealth
+from tallystick.runtime.health import MAX_CALLS, AioHealth
 from tallystick.runtime.http import HttpServer, listening_socket
 from tallystick.runtime.lifecycle import terminated
 from tallystick.runtime.log import logger
@@ -23,7 +23,7 @@ async def serve(settings: Settings, app: FastAPI, grpc_: grpc.aio.Server) -> Non
     """
     servers = [grpc_]
     if settings.health_listen is not None:
-        servers.append(grpc.aio.server(options=(("grpc.so_reuseport", 0),)))
+        servers.append(grpc.aio.server(options=(("grpc.so_reuseport", 0),), maximum_concurrent_rpcs=MAX_CALLS))
         grpc_server.listen(servers[1], "HEALTH_LISTEN", settings.health_listen)
     health = AioHealth(*servers)
     grpc_port = grpc_server.listen(grpc_, "GRPC_LISTEN", settings.grpc_listen)

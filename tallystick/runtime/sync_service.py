@@ -7,7 +7,7 @@ import grpc
 from fastapi import FastAPI
 
 from tallystick.runtime import grpc_server
-from tallystick.runtime.health import SyncHealth
+from tallystick.runtime.health import MAX_CALLS, SyncHealth
 from tallystick.runtime.http import HttpServer, listening_socket
 from tallystick.runtime.lifecycle import terminated
 from tallystick.runtime.log import logger
@@ -28,7 +28,7 @@ async def serve(settings: Settings, app: FastAPI, grpc_: grpc.Server) -> None:
     if settings.health_listen is not None:
         # Threads of its own, so that probes are answered while all others wait for a store.
         threads = ThreadPoolExecutor(_HEALTH_THREADS, thread_name_prefix="health")
-        servers.append(grpc.server(threads, options=(("grpc.so_reuseport", 0),)))
+        servers.append(grpc.server(threads, options=(("grpc.so_reuseport", 0),), maximum_concurrent_rpcs=MAX_CALLS))
         grpc_server.listen(servers[1], "HEALTH_LISTEN", settings.health_listen)
     health = SyncHealth(*servers)
     grpc_port = grpc_server.listen(grpc_, "GRPC_LISTEN", settings.grpc_listen)

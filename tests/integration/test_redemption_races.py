@@ -1,4 +1,4 @@
-"""One code buys one grant, whoever races, replays or loses what (promise 1 of docs/architecture.md)."""
+"""One code buys one grant, whoever races, replays or loses what."""
 
 import asyncio
 import random
@@ -307,7 +307,7 @@ def test_a_code_is_redeemed_after_redis_was_away(own_stage: Stage, own_redis: Re
 
 
 def test_redis_killed_costs_one_retry(own_stage: Stage, own_redis: RedisServer) -> None:
-    """A code that a killed Redis has lost is refused, and whoever signs in anew gets tokens (promise 5)."""
+    """A code that a killed Redis has lost is refused, and whoever signs in anew gets tokens."""
     approval = own_stage.approve()
     own_redis.kill()
     assert redeem(own_stage.cluster, approval).status_code == httpx.codes.SERVICE_UNAVAILABLE
@@ -319,7 +319,7 @@ def test_redis_killed_costs_one_retry(own_stage: Stage, own_redis: RedisServer) 
 
 
 def test_postgres_killed_loses_no_grant(own_stage: Stage, own_postgres: PostgresServer) -> None:
-    """Tokens that were answered are good after Postgres was killed, and their code is spent (promise 5)."""
+    """Tokens that were answered are good after Postgres was killed, and their code is spent."""
     approval = own_stage.approve()
     access_token, refresh_token = tokens_of(redeem(own_stage.cluster, approval))
     own_postgres.kill()

@@ -1,4 +1,4 @@
-"""One live refresh branch per family, whatever is lost, repeated or raced (promise 2 of docs/architecture.md)."""
+"""One live refresh branch per family, whatever is lost, repeated or raced."""
 
 import asyncio
 import random
@@ -265,7 +265,7 @@ def test_a_refresh_is_repeated_after_postgres_was_away(own_cluster: Cluster, own
 
 
 def test_a_refresh_is_repeated_after_postgres_was_killed(own_cluster: Cluster, own_postgres: PostgresServer) -> None:
-    """A rotation that was answered is there after Postgres was killed, and the current token goes on (promise 5)."""
+    """A rotation that was answered is there after Postgres was killed, and the current token goes on."""
     family = new_family(own_cluster)
     current = family.next_of(family.refresh_token)
     own_postgres.kill()

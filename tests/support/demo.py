@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tallystick.oauth2.client import ClientType, GrantType
+from tallystick.local.demo_data import API, CONFIDENTIAL, PUBLIC, RESOURCE, DemoData, DemoMaker
+from tallystick.local.operator_connection import OperatorConnection
 from tests.support.cluster import Cluster
-from tests.support.operator_client import Client, User
+from tests.support.operator_client import User
 from tests.support.ports import free_ports
 from tests.support.process import ProcessDied, ProgramProcess
 
 _START_SECONDS = 30.0
-_SERVICES = {"photos.read": "/photos.v1.Albums/Get", "photos.write": "/photos.v1.Albums/Add"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +27,14 @@ class Demo:
 
 @contextmanager
 def running_demo(cluster: Cluster, folder: Path) -> Iterator[Demo]:
-    """Register what the demo needs, as an operator would, and give it running."""
-    operator = cluster.operator
+    """Register what the demo needs, as `tallystick up` does, and give it running."""
     api_port, site_port = free_ports(2)
-    caller = operator.create_client(
-        ClientType.CONFIDENTIAL,
-        name="PhotoStorage",
-        redirect_uris=(),
-        grant_types=(GrantType.CLIENT_CREDENTIALS,),
-        scopes=("introspect",),
-    )
-    resource = operator.create_resource("https://photos.example", callers=(caller,), services=tuple(_SERVICES.values()))
-    for scope, service in _SERVICES.items():
-        operator.create_scope(scope, f"Use {service}", covers=[(resource, service)])
-    app, website = (
-        operator.create_client(
-            client_type,
-            name="PhotoPrint",
-            version=client_type,
-            redirect_uris=(f"http://127.0.0.1:{site_port}/callback",),
-            scopes=tuple(_SERVICES),
+    url = f"http://127.0.0.1:{site_port}"
+    with OperatorConnection(cluster.authorize.grpc_target, cluster.admin_credential) as operator:
+        data = DemoMaker(operator, f"{url}/callback").ensure(
+            DemoData(), keep=lambda made: made.write(folder / "demo.json")
         )
-        for client_type in (ClientType.PUBLIC, ClientType.CONFIDENTIAL)
-    )
-    demo = Demo(f"http://127.0.0.1:{site_port}", operator.create_user("bob"))
+    demo = Demo(url, User("", "bob", data.passwords["bob"]))
     processes = [
         ProgramProcess(
             "photostorage",
@@ -59,9 +43,9 @@ def running_demo(cluster: Cluster, folder: Path) -> Iterator[Demo]:
             arguments=[
                 f"--listen=127.0.0.1:{api_port}",
                 f"--introspect-target={cluster.introspect.grpc_target}",
-                f"--client-id={caller.client_id}",
-                f"--client-secret-file={_secret_file(folder, caller)}",
-                f"--resource={resource.identifier}",
+                f"--client-id={data.client_ids[API]}",
+                f"--client-secret-file={_secret_file(folder, data, API)}",
+                f"--resource={RESOURCE}",
             ],
         ),
         ProgramProcess(
@@ -72,9 +56,9 @@ def running_demo(cluster: Cluster, folder: Path) -> Iterator[Demo]:
                 f"--listen=127.0.0.1:{site_port}",
                 f"--issuer={cluster.issuer}",
                 f"--api=127.0.0.1:{api_port}",
-                f"--public-client-id={app.client_id}",
-                f"--confidential-client-id={website.client_id}",
-                f"--client-secret-file={_secret_file(folder, website)}",
+                f"--public-client-id={data.client_ids[PUBLIC]}",
+                f"--confidential-client-id={data.client_ids[CONFIDENTIAL]}",
+                f"--client-secret-file={_secret_file(folder, data, CONFIDENTIAL)}",
             ],
         ),
     ]
@@ -87,10 +71,10 @@ def running_demo(cluster: Cluster, folder: Path) -> Iterator[Demo]:
             process.kill()
 
 
-def _secret_file(folder: Path, client: Client) -> Path:
-    path = folder / f"{client.client_id}.secret"
+def _secret_file(folder: Path, data: DemoData, client: str) -> Path:
+    path = folder / f"{client}.secret"
     path.touch(mode=0o600)
-    path.write_text(f"{client.client_secret}\n")
+    path.write_text(f"{data.client_secrets[client]}\n")
     return path
 
 

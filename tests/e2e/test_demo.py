@@ -1,0 +1,120 @@
+"""The demo in Chromium: PhotoPrint asks, bob decides, PhotoStorage answers."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tallystick.local.demo_data import SCOPES
+from tests.support.chromium import look_at, sign_in
+from tests.support.cluster import running_cluster
+from tests.support.databases import Database
+from tests.support.demo import Demo, running_demo
+
+pytestmark = pytest.mark.needs("chromium")
+
+# The scope that the call for photos needs, and one that the demo API has no use for.
+NEEDED, SPARE = SCOPES
+
+
+@pytest.fixture(scope="module")
+def demo(database: Database, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """PhotoPrint and PhotoStorage, beside services of their own, as the demo's names are always the same."""
+    folder = tmp_path_factory.mktemp("demo")
+    with running_cluster(database, redis_url, folder) as cluster, running_demo(cluster, folder) as demo:
+        yield demo
+
+
+async def ask_bob(page: Page, demo: Demo, variant: str) -> None:
+    """Go from PhotoPrint's first page to the consent page, as bob."""
+    await page.goto(demo.url)
+    await page.click(f"#begin-{variant}")
+    await page.click("#continue")
+    await sign_in(page, demo.bob)
+    await expect(page.locator("#approve")).to_be_visible()
+
+
+@pytest.mark.parametrize("variant", ["public", "confidential"])
+async def test_approve_all(page: Page, demo: Demo, variant: str) -> None:
+    """Both kinds of PhotoPrint fetch bob's photos, refresh, and fetch them again; axe finds nothing on the way."""
+    await page.goto(demo.url)
+    await look_at(page, "demo-start")
+    await page.click(f"#begin-{variant}")
+    await look_at(page, f"demo-request-{variant}")
+    await page.click("#continue")
+    await sign_in(page, demo.bob)
+    await page.click("#approve")
+    for step in ("code", "exchange"):
+        await expect(page).to_have_url(f"{demo.url}/{step}")
+        await look_at(page, f"demo-{step}-{variant}")
+        await page.click("#continue")
+    await look_at(page, f"demo-token-{variant}")
+    await page.click("#call")
+    await expect(page.locator("figure img").first).to_be_visible()
+    await look_at(page, f"demo-photos-{variant}")
+    await page.click("#refresh")
+    await look_at(page, f"demo-refreshed-{variant}")
+    await page.click("#call")
+    await expect(page.locator("figure img").first).to_be_visible()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text(demo.bob.username)
+
+
+async def test_approve_some(page: Page, demo: Demo) -> None:
+    """Without the scope that the call needs PhotoStorage refuses, and PhotoPrint says why."""
+    await ask_bob(page, demo, "public")
+    await page.locator("input[value='albums.read']").uncheck()
+    await page.click("#approve")
+    await page.goto(f"{demo.url}/token")
+    await page.click("#call")
+    await expect(page.get_by_text("PERMISSION_DENIED")).to_be_visible()
+    assert await page.locator("figure img").count() == 0
+    await look_at(page, "demo-refused")
+
+
+async def test_approve_what_the_call_needs(page: Page, demo: Demo) -> None:
+    """With only the scope that the call needs the photos come."""
+    await ask_bob(page, demo, "confidential")
+    await page.locator("input[value='albums.write']").uncheck()
+    await page.click("#approve")
+    await page.goto(f"{demo.url}/token")
+    await page.click("#call")
+    await expect(page.locator("figure img").first).to_be_visible()
+
+
+async def test_deny(page: Page, demo: Demo) -> None:
+    """A denial comes back to PhotoPrint, which says so and lets people start over."""
+    await ask_bob(page, demo, "public")
+    await page.click("#deny")
+    await expect(page.get_by_text("access_denied")).to_be_visible()
+    await look_at(page, "demo-denied")
+    await page.click("#continue")
+    await expect(page).to_have_url(f"{demo.url}/")
+
+
+async def test_a_wrong_password(page: Page, demo: Demo) -> None:
+    """A wrong password keeps bob at the sign-in page, and the right one takes him on to his photos."""
+    await page.goto(demo.url)
+    await page.click("#begin-public")
+    await page.click("#continue")
+    await sign_in(page, demo.bob, "wrong-password")
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await sign_in(page, demo.bob)
+    await page.click("#approve")
+    await page.goto(f"{demo.url}/token")
+    await page.click("#call")
+    await expect(page.locator("figure img").first).to_be_visible()
+
+
+async def test_the_code_leaves_the_address_bar(page: Page, demo: Demo) -> None:
+    """The callback's address, with the code in it, is replaced at once and is sent nowhere afterwards (RESP-07)."""
+    visited: list[str] = []
+    referers: list[str] = []
+    page.on("request", lambda request: visited.append(request.url))
+    page.on("request", lambda request: referers.append(request.headers.get("referer", "")))
+    await ask_bob(page, demo, "public")
+    await page.click("#approve")
+    await expect(page).to_have_url(f"{demo.url}/code")
+    await page.click("#continue")
+    await expect(page).to_have_url(f"{demo.url}/exchange")
+    assert len([url for url in visited if "code=" in url]) == 1
+    assert not [referer for referer in referers if "code=" in referer]
