@@ -1,6 +1,7 @@
 """Fixtures for all tests, and what a run says about itself. `tests.support` has what they are made of."""
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -23,7 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Find out, once, what the stores run on."""
+    """Find out, once, what the stores run on, and let SIGTERM end a run as Ctrl-C does: with its servers."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.stash[_MISSING] = Counter()
     config.stash[_STORES] = engine.stores()
 

@@ -3,10 +3,11 @@
 - `engine`: whether a container engine answers, and so which stores the run uses;
 - `stores`: Postgres and Redis as tests see them, `containers` and `embedded` the two kinds;
 - `databases`: migrated copies of one template, and empty Redis databases;
-- `service_process`: one service as a process; `cluster`: the three of them together, `ports` where they listen;
-- `environment`: what a program of ours is started with;
+- `process`: a program of ours as a process, `service_process` one service, `cluster` the three together, `demo` the
+  demo's two beside them; `ports` where they listen, `environment` what they are started with;
 - `operator_client`: users, clients, scopes and resources made over gRPC;
-- `pages`, `flow`: sign-in and consent without a browser, codes redeemed and refreshed;
-- `redirect_target`: where a browser is sent back to; `node`: programs for Node.js;
+- `pages`, `flow`: sign-in and consent without a browser, codes redeemed and tokens refreshed; `parallel` many at once;
+- `chromium`: a browser and what every page is looked at for, `redirect_target` where it is sent back to;
+- `node`: programs for Node.js;
 - `needs`: what a test cannot do without.
 """

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,11 @@ _START_ATTEMPTS = 3
 
 # The first operator, as the migration makes it when it is given a file for the credential.
 INSERT_OPERATOR = "INSERT INTO operators (name, digest, role) VALUES (%(name)s, %(digest)s, 'admin')"
+
+# A token, a client secret, a credential, or an authorization code.
+SECRET = re.compile(
+    r"ts[arsov]_[A-Za-z0-9_-]{43}|(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"
+)
 
 Settings = Mapping[str, object]
 
@@ -104,6 +110,7 @@ class Cluster:
         self._replicas.clear()
         if failed:
             raise ProcessDied("\n".join(failed))
+        self._require_discretion()
 
     def kill(self) -> None:
         """End all processes at once."""
@@ -119,6 +126,13 @@ class Cluster:
     def tail(self) -> str:
         """Return the end of what each replica wrote, for a person to read."""
         return "\n".join(f"--- {replica.name}\n{replica.tail()}" for replica in self._replicas)
+
+    def _require_discretion(self) -> None:
+        # Whatever a test was about: no service may have written a secret (GEN-11).
+        indiscreet = [line for line in self.output().splitlines() if SECRET.search(line)]
+        indiscreet += [line for line in self.output().splitlines() for each in self.operator.passwords if each in line]
+        if indiscreet:
+            raise AssertionError("a secret is in the logs:\n" + "\n".join(indiscreet))
 
     def _launch(self, service: str, *, first: bool, settings: Settings | None = None) -> ServiceProcess:
         listen = {"HTTP_LISTEN": f"127.0.0.1:{self._public_ports[service]}"} if first else {}

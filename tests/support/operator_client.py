@@ -77,6 +77,7 @@ class OperatorClient:
         self.users = UserServiceStub(authorize)
         self.operators = OperatorServiceStub(authorize)
         self.grants = GrantServiceStub(token)
+        self.passwords: list[str] = []
 
     def call(self, method: "grpc.UnaryUnaryMultiCallable[Request, Response]", request: Request) -> Response:
         """Make a call with the credential and a deadline."""
@@ -85,6 +86,7 @@ class OperatorClient:
     def create_user(self, username: str | None = None, password: str | None = None) -> User:
         """Add a resource owner."""
         username, password = username or _unique("user"), password or secrets.token_urlsafe(12)
+        self.passwords.append(password)
         answer = self.call(self.users.CreateUser, user_pb2.CreateUserRequest(username=username, password=password))
         return User(answer.user.user_id, username, password)
 

@@ -43,13 +43,6 @@ def test_a_missing_program_fails_a_run_that_must_be_complete() -> None:
     assert "TALLYSTICK_TEST_REQUIRE=all, but chromium: " in run.stderr
 
 
-def test_complete_tests_are_not_held_up() -> None:
-    """With TALLYSTICK_TEST_REQUIRE=all tests that need nothing special run."""
-    run = collect("tests/unit/test_house_rules.py", PATH=NOTHING_INSTALLED, TALLYSTICK_TEST_REQUIRE="all")
-    assert run.returncode == 0, run.stdout
-    assert "not run" not in run.stdout
-
-
 @pytest.mark.parametrize(
     ("variable", "value"), [("TALLYSTICK_TEST_REQUIRE", "some"), ("TALLYSTICK_TEST_STORES", "elsewhere")]
 )
@@ -61,16 +54,19 @@ def test_a_misspelt_choice_is_refused(variable: str, value: str) -> None:
 
 
 def test_long_tests_run_when_wanted() -> None:
-    """Long tests are left out, and said to be, unless an option or the environment includes them."""
+    """Long tests are left out, and said to be, unless the environment includes them."""
     file = "tests/integration/test_redemption_races.py"
-    without = collect(file)
+    without, included = collect(file), collect(file, TALLYSTICK_TEST_LONG="1")
     assert "long tests: left out" in without.stdout
     assert "many_random_moments" not in without.stdout
-    for run in (collect(file, "--long"), collect(file, TALLYSTICK_TEST_LONG="1")):
-        assert "long tests: included" in run.stdout
-        assert "many_random_moments" in run.stdout
+    assert "long tests: included" in included.stdout
+    assert "many_random_moments" in included.stdout
 
 
-def test_the_run_says_what_its_stores_are() -> None:
-    """The header names the kind of stores."""
-    assert "stores: embedded servers" in collect("tests/unit/test_house_rules.py").stdout
+def test_a_complete_run_says_what_it_is() -> None:
+    """A complete run is held up by nothing, names its stores and includes long tests by an option."""
+    run = collect("tests/unit/test_house_rules.py", "--long", PATH=NOTHING_INSTALLED, TALLYSTICK_TEST_REQUIRE="all")
+    assert run.returncode == 0, run.stdout
+    assert "not run" not in run.stdout
+    assert "stores: embedded servers" in run.stdout
+    assert "long tests: included" in run.stdout
