@@ -28,11 +28,6 @@ class RefreshChain:
     def __init__(self, keys: KeyRing) -> None:
         self._keys = keys
 
-    @property
-    def current_key_id(self) -> str:
-        """The id of the key that makes new tokens."""
-        return self._keys.current.key_id
-
     def first(self, family: UUID, random: bytes) -> RefreshToken:
         """Return generation 0, whose secret is 32 random bytes."""
         if len(random) != SECRET_BYTES:

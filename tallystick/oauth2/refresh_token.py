@@ -13,7 +13,6 @@ from uuid import UUID
 from tallystick.oauth2.opaque_token import base64url, has_checksum, with_checksum
 
 SECRET_BYTES = 32
-MAC_BYTES = 32
 _TEXT = re.compile(r"tsr_([A-Za-z0-9_-]{112})([A-Za-z0-9]{1,16})[0-9a-f]{8}")
 
 

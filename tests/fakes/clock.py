@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class StandingClock:
-    """A `Clock`."""
+    """Tells the same time until it is told to advance."""
 
     def __init__(self) -> None:
         self._now = datetime(2026, 11, 22, 12, tzinfo=UTC)

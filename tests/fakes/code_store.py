@@ -3,13 +3,13 @@
 from datetime import datetime, timedelta
 
 from services.authorize.model import IssuedCode
-from tallystick.runtime.clock import Clock
+from tests.fakes.clock import StandingClock
 
 
 class InMemoryCodes:
     """A `CodeStore`."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: StandingClock) -> None:
         self._clock = clock
         self._kept: dict[str, tuple[datetime, IssuedCode]] = {}
 
