@@ -128,6 +128,7 @@ def test_a_taken_port_is_named(cluster: Cluster, taken: str, service: str, name:
     assert "choose another address" in line
 
 
+@pytest.mark.long
 def test_databases_out_of_reach_are_named(cluster: Cluster, databases: Databases) -> None:
     """A missing database, an unreachable server and a wrong password stop the start in bounded time, by the setting."""
     gone = cluster.database.name, "nowhere"

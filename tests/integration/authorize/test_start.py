@@ -31,6 +31,7 @@ def test_a_wrong_setting_stops_the_start(
     assert ended.stderr.startswith(f"tallystick authorize: {line}")
 
 
+@pytest.mark.long
 def test_a_redis_that_is_away_stops_the_start(cluster: Cluster, tmp_path: Path) -> None:
     """Redis must answer within bounded time (AUTHZ-13)."""
     [port] = free_ports(1)
