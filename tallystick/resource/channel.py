@@ -26,8 +26,6 @@ _SERVICE_CONFIG = {
         }
     ],
     "retryThrottling": {"maxTokens": 20, "tokenRatio": 0.5},
-    # A replica that drains says so, and gets no new calls.
-    "healthCheckConfig": {"serviceName": ""},
 }
 _OPTIONS: tuple[tuple[str, str | int], ...] = (
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
