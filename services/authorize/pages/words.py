@@ -99,7 +99,7 @@ ENGLISH = Words(
         on_this_device="Approve only if you started this yourself, in an application on this device.",
         next_site="You will return to {destination}, whatever you choose.",
         next_device="You will return to the application, whatever you choose.",
-        withdraw="Access can be withdrawn at any time.",
+        withdraw="To withdraw access later, ask whoever runs this service.",
         approve="Approve",
         deny="Deny",
     ),
