@@ -19,12 +19,17 @@ POLL_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process that has not ended; `state` is the first letter that `ps` shows (`T` is stopped)."""
+    """One process that has not ended; `state` is the first letter that `ps` shows (`T` is stopped).
+
+    `started` tells it from a successor that was given the same id. Its unit is the platform's; the command line would
+    not do, as a program that is just being executed has none yet.
+    """
 
     pid: int
     parent: int
     uid: int
     state: str
+    started: str
     command: str
 
 
@@ -52,18 +57,20 @@ def read_proc(folder: Path) -> Process | None:
     """Read one process from Linux's `/proc/PID`."""
     try:
         status = dict(line.split(":", 1) for line in (folder / "status").read_text(errors="replace").splitlines())
+        # After the name, which may itself hold spaces and parentheses, the start time is the 20th (proc(5): 22nd).
+        started = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[19]
         command = (folder / "cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return None
     state = status["State"].strip()[0]
     if state in "ZX":
         return None
-    return Process(int(folder.name), int(status["PPid"]), int(status["Uid"].split()[1]), state, command)
+    return Process(int(folder.name), int(status["PPid"]), int(status["Uid"].split()[1]), state, started, command)
 
 
 def read_ps(*selection: str) -> list[Process]:
     """Read processes from `ps`, as macOS has no `/proc`."""
-    columns = ("-o", "pid=", "-o", "ppid=", "-o", "uid=", "-o", "stat=", "-o", "command=")
+    columns = ("-o", "pid=", "-o", "ppid=", "-o", "uid=", "-o", "stat=", "-o", "lstart=", "-o", "command=")
     listing = subprocess.run(
         ["/bin/ps", "-ww", *selection, *columns],
         stdout=subprocess.PIPE,
@@ -72,10 +79,11 @@ def read_ps(*selection: str) -> list[Process]:
         timeout=10,
         check=False,
     ).stdout
-    rows = [line.split(maxsplit=4) for line in listing.splitlines()]
+    # A start time is five words: Sun Nov 22 20:44:56 2026.
+    rows = [line.split(maxsplit=9) for line in listing.splitlines()]
     return [
-        Process(int(pid), int(parent), int(uid), state[0], "".join(command))
-        for pid, parent, uid, state, *command in rows
+        Process(int(pid), int(parent), int(uid), state[0], " ".join(rest[:5]), "".join(rest[5:]))
+        for pid, parent, uid, state, *rest in rows
         if state[0] != "Z"
     ]
 
@@ -130,8 +138,7 @@ def end(process: Process, requests: Sequence[tuple[signal.Signals, float]]) -> N
 
 def _is_running(process: Process) -> bool:
     current = find(process.pid)
-    # The command tells a successor that was given the same id.
-    return current is not None and current.command == process.command
+    return current is not None and current.started == process.started
 
 
 def _send(pid: int, request: signal.Signals) -> None:

@@ -41,7 +41,7 @@ class Watchman:
     def notice(self) -> None:
         """Tell him which children this process has now; to be called after each start."""
         children = [each for each in processes.family(os.getpid()) if each.parent == os.getpid()]
-        watched = [(each.pid, each.command) for each in children if each.pid != self._process.pid]
+        watched = [(each.pid, each.started) for each in children if each.pid != self._process.pid]
         if self._process.stdin is not None:
             self._process.stdin.write(json.dumps(watched).encode() + b"\n")
             self._process.stdin.flush()
@@ -60,10 +60,10 @@ def main() -> None:
     last = ""
     for line in sys.stdin:
         last = line
-    for pid, command in reversed(json.loads(last or "[]")):
+    for pid, started in reversed(json.loads(last or "[]")):
         process = processes.find(pid)
         # Another process may have been given the number since.
-        if process is not None and process.command == command:
+        if process is not None and process.started == started:
             processes.end(process, STOP_REQUESTS)
 
 

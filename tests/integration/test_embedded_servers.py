@@ -10,8 +10,11 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
@@ -477,10 +480,27 @@ def test_both_ways_to_see_processes_agree() -> None:
         os.waitpid(child.pid, os.WUNTRACED)
         seen = processes.find(child.pid)
         assert seen is not None
-        assert processes.read_ps("-p", str(child.pid)) == [seen]
+        by_ps = processes.read_ps("-p", str(child.pid))
+        assert [replace(each, started=seen.started) for each in by_ps] == [seen]
+        assert datetime.strptime(by_ps[0].started, "%c").year >= 2026  # noqa: DTZ007 - `ps` names no zone
         assert (seen.state, seen.parent, seen.command) == ("T", os.getpid(), "/bin/cat - some words")
-        assert seen in processes.read_ps("-A")
+        assert by_ps[0].pid in {each.pid for each in processes.read_ps("-A")}
         assert seen in processes.family(os.getpid())
         child.kill()
     assert processes.find(child.pid) is None
     assert processes.read_ps("-p", str(child.pid)) == []
+
+
+def test_a_process_is_known_by_its_start_and_not_by_its_words() -> None:
+    """A child that was noticed before it became its program is ended all the same."""
+    with subprocess.Popen(
+        ["/bin/sh", "-c", "trap '' TERM; read go; exec /bin/cat"], stdin=subprocess.PIPE, bufsize=0
+    ) as child:
+        noticed = processes.find(child.pid)
+        assert noticed is not None
+        assert child.stdin is not None
+        child.stdin.write(b"go\n")
+        while (now := processes.find(child.pid)) is not None and now.command == noticed.command:
+            time.sleep(0.01)
+        processes.end(noticed, ((signal.SIGTERM, 0.1),))
+        assert child.wait(5) == -signal.SIGKILL

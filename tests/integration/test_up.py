@@ -129,7 +129,7 @@ def is_free(port: int) -> bool:
 def wait_until_gone(members: list[Process]) -> None:
     """Return when none of these runs any more."""
     deadline = time.monotonic() + SECONDS
-    while left := [each for each in members if (found := processes.find(each.pid)) and found.command == each.command]:
+    while left := [each for each in members if (found := processes.find(each.pid)) and found.started == each.started]:
         assert time.monotonic() < deadline, left
         time.sleep(0.02)
 
