@@ -199,6 +199,9 @@ class EndReason(StrEnum):
     CODE_REPLAYED = "code_replayed"
     REFRESH_REUSED = "refresh_reused"
     REVOKED_BY_OPERATOR = "revoked_by_operator"
+    REVOKED_BY_CLIENT = "revoked_by_client"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)

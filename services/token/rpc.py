@@ -18,6 +18,9 @@ _END_REASONS = {
     EndReason.CODE_REPLAYED: pb.END_REASON_CODE_REPLAYED,
     EndReason.REFRESH_REUSED: pb.END_REASON_REFRESH_REUSED,
     EndReason.REVOKED_BY_OPERATOR: pb.END_REASON_REVOKED_BY_OPERATOR,
+    EndReason.REVOKED_BY_CLIENT: pb.END_REASON_REVOKED_BY_CLIENT,
+    EndReason.WITHDRAWN: pb.END_REASON_WITHDRAWN,
+    EndReason.EXPIRED: pb.END_REASON_EXPIRED,
 }
 
 
@@ -34,6 +37,14 @@ class GrantService(GrantServiceServicer):
         del context
         record = await self._administration.get(_uuid(request.grant_id, "grant_id"))
         return pb.GetGrantResponse(grant=_grant(record))
+
+    async def GetGrantTimeline(  # noqa: N802 - gRPC names methods as the proto does
+        self,
+        request: pb.GetGrantTimelineRequest,
+        context: grpc.aio.ServicerContext[pb.GetGrantTimelineRequest, pb.GetGrantTimelineResponse],
+    ) -> pb.GetGrantTimelineResponse:
+        """Tell a grant's story."""
+        raise NotImplementedError
 
     async def ListGrants(  # noqa: N802 - gRPC names methods as the proto does
         self,

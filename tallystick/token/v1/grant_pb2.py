@@ -25,29 +25,39 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ftallystick/token/v1/grant.proto\x12\x13tallystick.token.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x95\x03\n\x05Grant\x12\x10\n\x08grant_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0crefreshed_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12refresh_generation\x18\x07 \x01(\x03\x12\x1b\n\x0erefreshes_left\x18\x08 \x01(\x05H\x00\x88\x01\x01\x12\x36\n\x12refresh_expires_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\nend_reason\x18\x0b \x01(\x0e\x32\x1e.tallystick.token.v1.EndReasonB\x11\n\x0f_refreshes_left\"#\n\x0fGetGrantRequest\x12\x10\n\x08grant_id\x18\x01 \x01(\t\"=\n\x10GetGrantResponse\x12)\n\x05grant\x18\x01 \x01(\x0b\x32\x1a.tallystick.token.v1.Grant\"u\n\x11ListGrantsRequest\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x15\n\rinclude_ended\x18\x03 \x01(\x08\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"Y\n\x12ListGrantsResponse\x12*\n\x06grants\x18\x01 \x03(\x0b\x32\x1a.tallystick.token.v1.Grant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12RevokeGrantRequest\x12\x10\n\x08grant_id\x18\x01 \x01(\t\"@\n\x13RevokeGrantResponse\x12)\n\x05grant\x18\x01 \x01(\x0b\x32\x1a.tallystick.token.v1.Grant*\x88\x01\n\tEndReason\x12\x1a\n\x16\x45ND_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45ND_REASON_CODE_REPLAYED\x10\x01\x12\x1d\n\x19\x45ND_REASON_REFRESH_REUSED\x10\x02\x12\"\n\x1e\x45ND_REASON_REVOKED_BY_OPERATOR\x10\x03\x32\xa8\x02\n\x0cGrantService\x12W\n\x08GetGrant\x12$.tallystick.token.v1.GetGrantRequest\x1a%.tallystick.token.v1.GetGrantResponse\x12]\n\nListGrants\x12&.tallystick.token.v1.ListGrantsRequest\x1a\'.tallystick.token.v1.ListGrantsResponse\x12`\n\x0bRevokeGrant\x12\'.tallystick.token.v1.RevokeGrantRequest\x1a(.tallystick.token.v1.RevokeGrantResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ftallystick/token/v1/grant.proto\x12\x13tallystick.token.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x03\n\x05Grant\x12\x10\n\x08grant_id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0crefreshed_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12refresh_generation\x18\x07 \x01(\x03\x12\x1b\n\x0erefreshes_left\x18\x08 \x01(\x05H\x00\x88\x01\x01\x12\x36\n\x12refresh_expires_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\nend_reason\x18\x0b \x01(\x0e\x32\x1e.tallystick.token.v1.EndReason\x12\x0c\n\x04live\x18\x0c \x01(\x08\x42\x11\n\x0f_refreshes_left\"#\n\x0fGetGrantRequest\x12\x10\n\x08grant_id\x18\x01 \x01(\t\"=\n\x10GetGrantResponse\x12)\n\x05grant\x18\x01 \x01(\x0b\x32\x1a.tallystick.token.v1.Grant\"+\n\x17GetGrantTimelineRequest\x12\x10\n\x08grant_id\x18\x01 \x01(\t\"v\n\x18GetGrantTimelineResponse\x12)\n\x05grant\x18\x01 \x01(\x0b\x32\x1a.tallystick.token.v1.Grant\x12/\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x1f.tallystick.token.v1.GrantEvent\"\x98\x02\n\nGrantEvent\x12/\n\x0boccurred_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\x12\x43\n\nattributes\x18\x07 \x03(\x0b\x32/.tallystick.token.v1.GrantEvent.AttributesEntry\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"u\n\x11ListGrantsRequest\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x15\n\rinclude_ended\x18\x03 \x01(\x08\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"Y\n\x12ListGrantsResponse\x12*\n\x06grants\x18\x01 \x03(\x0b\x32\x1a.tallystick.token.v1.Grant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12RevokeGrantRequest\x12\x10\n\x08grant_id\x18\x01 \x01(\t\"@\n\x13RevokeGrantResponse\x12)\n\x05grant\x18\x01 \x01(\x0b\x32\x1a.tallystick.token.v1.Grant*\xdc\x01\n\tEndReason\x12\x1a\n\x16\x45ND_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45ND_REASON_CODE_REPLAYED\x10\x01\x12\x1d\n\x19\x45ND_REASON_REFRESH_REUSED\x10\x02\x12\"\n\x1e\x45ND_REASON_REVOKED_BY_OPERATOR\x10\x03\x12 \n\x1c\x45ND_REASON_REVOKED_BY_CLIENT\x10\x04\x12\x18\n\x14\x45ND_REASON_WITHDRAWN\x10\x05\x12\x16\n\x12\x45ND_REASON_EXPIRED\x10\x06\x32\x99\x03\n\x0cGrantService\x12W\n\x08GetGrant\x12$.tallystick.token.v1.GetGrantRequest\x1a%.tallystick.token.v1.GetGrantResponse\x12o\n\x10GetGrantTimeline\x12,.tallystick.token.v1.GetGrantTimelineRequest\x1a-.tallystick.token.v1.GetGrantTimelineResponse\x12]\n\nListGrants\x12&.tallystick.token.v1.ListGrantsRequest\x1a\'.tallystick.token.v1.ListGrantsResponse\x12`\n\x0bRevokeGrant\x12\'.tallystick.token.v1.RevokeGrantRequest\x1a(.tallystick.token.v1.RevokeGrantResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tallystick.token.v1.grant_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENDREASON']._serialized_start=914
-  _globals['_ENDREASON']._serialized_end=1050
+  _globals['_GRANTEVENT_ATTRIBUTESENTRY']._loaded_options = None
+  _globals['_GRANTEVENT_ATTRIBUTESENTRY']._serialized_options = b'8\001'
+  _globals['_ENDREASON']._serialized_start=1376
+  _globals['_ENDREASON']._serialized_end=1596
   _globals['_GRANT']._serialized_start=90
-  _globals['_GRANT']._serialized_end=495
-  _globals['_GETGRANTREQUEST']._serialized_start=497
-  _globals['_GETGRANTREQUEST']._serialized_end=532
-  _globals['_GETGRANTRESPONSE']._serialized_start=534
-  _globals['_GETGRANTRESPONSE']._serialized_end=595
-  _globals['_LISTGRANTSREQUEST']._serialized_start=597
-  _globals['_LISTGRANTSREQUEST']._serialized_end=714
-  _globals['_LISTGRANTSRESPONSE']._serialized_start=716
-  _globals['_LISTGRANTSRESPONSE']._serialized_end=805
-  _globals['_REVOKEGRANTREQUEST']._serialized_start=807
-  _globals['_REVOKEGRANTREQUEST']._serialized_end=845
-  _globals['_REVOKEGRANTRESPONSE']._serialized_start=847
-  _globals['_REVOKEGRANTRESPONSE']._serialized_end=911
-  _globals['_GRANTSERVICE']._serialized_start=1053
-  _globals['_GRANTSERVICE']._serialized_end=1349
+  _globals['_GRANT']._serialized_end=509
+  _globals['_GETGRANTREQUEST']._serialized_start=511
+  _globals['_GETGRANTREQUEST']._serialized_end=546
+  _globals['_GETGRANTRESPONSE']._serialized_start=548
+  _globals['_GETGRANTRESPONSE']._serialized_end=609
+  _globals['_GETGRANTTIMELINEREQUEST']._serialized_start=611
+  _globals['_GETGRANTTIMELINEREQUEST']._serialized_end=654
+  _globals['_GETGRANTTIMELINERESPONSE']._serialized_start=656
+  _globals['_GETGRANTTIMELINERESPONSE']._serialized_end=774
+  _globals['_GRANTEVENT']._serialized_start=777
+  _globals['_GRANTEVENT']._serialized_end=1057
+  _globals['_GRANTEVENT_ATTRIBUTESENTRY']._serialized_start=1008
+  _globals['_GRANTEVENT_ATTRIBUTESENTRY']._serialized_end=1057
+  _globals['_LISTGRANTSREQUEST']._serialized_start=1059
+  _globals['_LISTGRANTSREQUEST']._serialized_end=1176
+  _globals['_LISTGRANTSRESPONSE']._serialized_start=1178
+  _globals['_LISTGRANTSRESPONSE']._serialized_end=1267
+  _globals['_REVOKEGRANTREQUEST']._serialized_start=1269
+  _globals['_REVOKEGRANTREQUEST']._serialized_end=1307
+  _globals['_REVOKEGRANTRESPONSE']._serialized_start=1309
+  _globals['_REVOKEGRANTRESPONSE']._serialized_end=1373
+  _globals['_GRANTSERVICE']._serialized_start=1599
+  _globals['_GRANTSERVICE']._serialized_end=2008
 # @@protoc_insertion_point(module_scope)

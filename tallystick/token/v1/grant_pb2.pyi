@@ -34,6 +34,12 @@ class _EndReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EndReason.V
     """A refresh token was presented long after it had been replaced."""
     END_REASON_REVOKED_BY_OPERATOR: _EndReason.ValueType  # 3
     """An operator ended it."""
+    END_REASON_REVOKED_BY_CLIENT: _EndReason.ValueType  # 4
+    """Its client revoked one of its tokens (RFC 7009)."""
+    END_REASON_WITHDRAWN: _EndReason.ValueType  # 5
+    """What it rested on was withdrawn: by the user, or by an operator for all of a client or user."""
+    END_REASON_EXPIRED: _EndReason.ValueType  # 6
+    """Its last token has expired and can be refreshed no more."""
 
 class EndReason(_EndReason, metaclass=_EndReasonEnumTypeWrapper):
     """EndReason is why a grant ended."""
@@ -46,6 +52,12 @@ END_REASON_REFRESH_REUSED: EndReason.ValueType  # 2
 """A refresh token was presented long after it had been replaced."""
 END_REASON_REVOKED_BY_OPERATOR: EndReason.ValueType  # 3
 """An operator ended it."""
+END_REASON_REVOKED_BY_CLIENT: EndReason.ValueType  # 4
+"""Its client revoked one of its tokens (RFC 7009)."""
+END_REASON_WITHDRAWN: EndReason.ValueType  # 5
+"""What it rested on was withdrawn: by the user, or by an operator for all of a client or user."""
+END_REASON_EXPIRED: EndReason.ValueType  # 6
+"""Its last token has expired and can be refreshed no more."""
 Global___EndReason: _TypeAlias = EndReason  # noqa: Y015
 
 @_typing.final
@@ -65,6 +77,7 @@ class Grant(_message.Message):
     REFRESH_EXPIRES_AT_FIELD_NUMBER: _builtins.int
     ENDED_AT_FIELD_NUMBER: _builtins.int
     END_REASON_FIELD_NUMBER: _builtins.int
+    LIVE_FIELD_NUMBER: _builtins.int
     grant_id: _builtins.str
     """A UUID."""
     client_id: _builtins.str
@@ -77,6 +90,8 @@ class Grant(_message.Message):
     """How many refreshes are left; absent for without limit."""
     end_reason: Global___EndReason.ValueType
     """Why it ended."""
+    live: _builtins.bool
+    """Whether anything can still be done with it: it has not ended, and client, user and consent stand as they did."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What was granted."""
@@ -111,10 +126,11 @@ class Grant(_message.Message):
         refresh_expires_at: _timestamp_pb2.Timestamp | None = ...,
         ended_at: _timestamp_pb2.Timestamp | None = ...,
         end_reason: Global___EndReason.ValueType = ...,
+        live: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_refreshes_left", b"_refreshes_left", "created_at", b"created_at", "ended_at", b"ended_at", "refresh_expires_at", b"refresh_expires_at", "refreshed_at", b"refreshed_at", "refreshes_left", b"refreshes_left"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refreshes_left", b"_refreshes_left", "client_id", b"client_id", "created_at", b"created_at", "end_reason", b"end_reason", "ended_at", b"ended_at", "grant_id", b"grant_id", "refresh_expires_at", b"refresh_expires_at", "refresh_generation", b"refresh_generation", "refreshed_at", b"refreshed_at", "refreshes_left", b"refreshes_left", "scopes", b"scopes", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refreshes_left", b"_refreshes_left", "client_id", b"client_id", "created_at", b"created_at", "end_reason", b"end_reason", "ended_at", b"ended_at", "grant_id", b"grant_id", "live", b"live", "refresh_expires_at", b"refresh_expires_at", "refresh_generation", b"refresh_generation", "refreshed_at", b"refreshed_at", "refreshes_left", b"refreshes_left", "scopes", b"scopes", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__refreshes_left: _TypeAlias = _typing.Literal["refreshes_left"]  # noqa: Y015
     _WhichOneofArgType__refreshes_left: _TypeAlias = _typing.Literal["_refreshes_left", b"_refreshes_left"]  # noqa: Y015
@@ -167,6 +183,132 @@ class GetGrantResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetGrantResponse: _TypeAlias = GetGrantResponse  # noqa: Y015
+
+@_typing.final
+class GetGrantTimelineRequest(_message.Message):
+    """GetGrantTimelineRequest names a grant."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GRANT_ID_FIELD_NUMBER: _builtins.int
+    grant_id: _builtins.str
+    """Which grant."""
+    def __init__(
+        self,
+        *,
+        grant_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grant_id", b"grant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetGrantTimelineRequest: _TypeAlias = GetGrantTimelineRequest  # noqa: Y015
+
+@_typing.final
+class GetGrantTimelineResponse(_message.Message):
+    """GetGrantTimelineResponse is a grant and its story."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GRANT_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def grant(self) -> Global___Grant:
+        """The grant as it is now."""
+
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___GrantEvent]:
+        """What happened, oldest first; the newest 1,000 if there is more."""
+
+    def __init__(
+        self,
+        *,
+        grant: Global___Grant | None = ...,
+        events: _abc.Iterable[Global___GrantEvent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "grant", b"grant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetGrantTimelineResponse: _TypeAlias = GetGrantTimelineResponse  # noqa: Y015
+
+@_typing.final
+class GrantEvent(_message.Message):
+    """GrantEvent is something that happened to a grant, or to the client, user or consent behind it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class AttributesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    event: _builtins.str
+    """What: an event of the audit, such as token_issued, refresh_reused or client_disabled."""
+    outcome: _builtins.str
+    """Whether it was done or refused: success or refused."""
+    actor: _builtins.str
+    """By whom: user:UUID, client:ID or operator:NAME; empty when nobody has proved who it was."""
+    source: _builtins.str
+    """The IP address that it came from; empty when unknown."""
+    detail: _builtins.str
+    """Why."""
+    request_id: _builtins.str
+    """The request, as all services log it."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    @_builtins.property
+    def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What only this kind of event has, such as scope, label or generation."""
+
+    def __init__(
+        self,
+        *,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        event: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        source: _builtins.str = ...,
+        detail: _builtins.str = ...,
+        attributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "attributes", b"attributes", "detail", b"detail", "event", b"event", "occurred_at", b"occurred_at", "outcome", b"outcome", "request_id", b"request_id", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GrantEvent: _TypeAlias = GrantEvent  # noqa: Y015
 
 @_typing.final
 class ListGrantsRequest(_message.Message):

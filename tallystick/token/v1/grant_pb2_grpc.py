@@ -40,6 +40,11 @@ class GrantServiceStub(object):
                 request_serializer=tallystick_dot_token_dot_v1_dot_grant__pb2.GetGrantRequest.SerializeToString,
                 response_deserializer=tallystick_dot_token_dot_v1_dot_grant__pb2.GetGrantResponse.FromString,
                 _registered_method=True)
+        self.GetGrantTimeline = channel.unary_unary(
+                '/tallystick.token.v1.GrantService/GetGrantTimeline',
+                request_serializer=tallystick_dot_token_dot_v1_dot_grant__pb2.GetGrantTimelineRequest.SerializeToString,
+                response_deserializer=tallystick_dot_token_dot_v1_dot_grant__pb2.GetGrantTimelineResponse.FromString,
+                _registered_method=True)
         self.ListGrants = channel.unary_unary(
                 '/tallystick.token.v1.GrantService/ListGrants',
                 request_serializer=tallystick_dot_token_dot_v1_dot_grant__pb2.ListGrantsRequest.SerializeToString,
@@ -58,6 +63,14 @@ class GrantServiceServicer(object):
 
     def GetGrant(self, request, context):
         """GetGrant reads one grant. Errors: NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetGrantTimeline(self, request, context):
+        """GetGrantTimeline tells a grant's story: what happened to it, and to whom it rests on, oldest first. It goes back as
+        far as the audit is kept. Errors: NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,6 +97,11 @@ def add_GrantServiceServicer_to_server(servicer, server):
                     servicer.GetGrant,
                     request_deserializer=tallystick_dot_token_dot_v1_dot_grant__pb2.GetGrantRequest.FromString,
                     response_serializer=tallystick_dot_token_dot_v1_dot_grant__pb2.GetGrantResponse.SerializeToString,
+            ),
+            'GetGrantTimeline': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGrantTimeline,
+                    request_deserializer=tallystick_dot_token_dot_v1_dot_grant__pb2.GetGrantTimelineRequest.FromString,
+                    response_serializer=tallystick_dot_token_dot_v1_dot_grant__pb2.GetGrantTimelineResponse.SerializeToString,
             ),
             'ListGrants': grpc.unary_unary_rpc_method_handler(
                     servicer.ListGrants,
@@ -124,6 +142,33 @@ class GrantService(object):
             '/tallystick.token.v1.GrantService/GetGrant',
             tallystick_dot_token_dot_v1_dot_grant__pb2.GetGrantRequest.SerializeToString,
             tallystick_dot_token_dot_v1_dot_grant__pb2.GetGrantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGrantTimeline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallystick.token.v1.GrantService/GetGrantTimeline',
+            tallystick_dot_token_dot_v1_dot_grant__pb2.GetGrantTimelineRequest.SerializeToString,
+            tallystick_dot_token_dot_v1_dot_grant__pb2.GetGrantTimelineResponse.FromString,
             options,
             channel_credentials,
             insecure,

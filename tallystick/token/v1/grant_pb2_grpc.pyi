@@ -35,6 +35,10 @@ class GrantServiceStub:
     def __new__(cls, channel: _aio.Channel) -> GrantServiceAsyncStub: ...
     GetGrant: _grpc.UnaryUnaryMultiCallable[_grant_pb2.GetGrantRequest, _grant_pb2.GetGrantResponse]
     """GetGrant reads one grant. Errors: NOT_FOUND."""
+    GetGrantTimeline: _grpc.UnaryUnaryMultiCallable[_grant_pb2.GetGrantTimelineRequest, _grant_pb2.GetGrantTimelineResponse]
+    """GetGrantTimeline tells a grant's story: what happened to it, and to whom it rests on, oldest first. It goes back as
+    far as the audit is kept. Errors: NOT_FOUND.
+    """
     ListGrants: _grpc.UnaryUnaryMultiCallable[_grant_pb2.ListGrantsRequest, _grant_pb2.ListGrantsResponse]
     """ListGrants reads grants, newest first, a page at a time. Errors: INVALID_ARGUMENT."""
     RevokeGrant: _grpc.UnaryUnaryMultiCallable[_grant_pb2.RevokeGrantRequest, _grant_pb2.RevokeGrantResponse]
@@ -47,6 +51,10 @@ class GrantServiceAsyncStub(GrantServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetGrant: _aio.UnaryUnaryMultiCallable[_grant_pb2.GetGrantRequest, _grant_pb2.GetGrantResponse]  # type: ignore[assignment]
     """GetGrant reads one grant. Errors: NOT_FOUND."""
+    GetGrantTimeline: _aio.UnaryUnaryMultiCallable[_grant_pb2.GetGrantTimelineRequest, _grant_pb2.GetGrantTimelineResponse]  # type: ignore[assignment]
+    """GetGrantTimeline tells a grant's story: what happened to it, and to whom it rests on, oldest first. It goes back as
+    far as the audit is kept. Errors: NOT_FOUND.
+    """
     ListGrants: _aio.UnaryUnaryMultiCallable[_grant_pb2.ListGrantsRequest, _grant_pb2.ListGrantsResponse]  # type: ignore[assignment]
     """ListGrants reads grants, newest first, a page at a time. Errors: INVALID_ARGUMENT."""
     RevokeGrant: _aio.UnaryUnaryMultiCallable[_grant_pb2.RevokeGrantRequest, _grant_pb2.RevokeGrantResponse]  # type: ignore[assignment]
@@ -62,6 +70,16 @@ class GrantServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_grant_pb2.GetGrantResponse, _abc.Awaitable[_grant_pb2.GetGrantResponse]]:
         """GetGrant reads one grant. Errors: NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def GetGrantTimeline(
+        self,
+        request: _grant_pb2.GetGrantTimelineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_grant_pb2.GetGrantTimelineResponse, _abc.Awaitable[_grant_pb2.GetGrantTimelineResponse]]:
+        """GetGrantTimeline tells a grant's story: what happened to it, and to whom it rests on, oldest first. It goes back as
+        far as the audit is kept. Errors: NOT_FOUND.
+        """
 
     @_abc_1.abstractmethod
     def ListGrants(
