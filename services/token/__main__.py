@@ -16,6 +16,7 @@ from services.token.adapters.postgres_grant_records import PostgresGrantRecords
 from services.token.adapters.postgres_grants import PostgresGrants
 from services.token.adapters.postgres_partitions import PostgresPartitions
 from services.token.adapters.postgres_tokens import PostgresAccessTokens
+from services.token.client_authentication import ClientAuthentication
 from services.token.endpoints import TokenEndpoint
 from services.token.grant_administration import GrantAdministration
 from services.token.grants import Dispatcher
@@ -94,7 +95,7 @@ def _dispatcher(
     issuer = Issuer(settings.issuer, timedelta(seconds=settings.access_token_lifetime_seconds), chain, randomness)
     idle_lifetime = timedelta(seconds=settings.refresh_idle_lifetime_seconds)
     return Dispatcher(
-        PostgresClients(postgres),
+        ClientAuthentication(PostgresClients(postgres)),
         {
             GrantType.AUTHORIZATION_CODE: AuthorizationCodeGrant(
                 AuthorizeCodes(authorize),

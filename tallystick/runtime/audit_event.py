@@ -6,6 +6,7 @@ Nothing in an event is secret, and nothing is what a stranger typed: names, reas
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 from uuid import UUID
 
 
@@ -82,3 +83,10 @@ class AuditEvent:
     detail: str = ""
     """The reason, for operators only."""
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class Audit(Protocol):
+    """Where events go of which nothing else is written."""
+
+    async def record(self, event: AuditEvent) -> None:
+        """Keep an event; never fails, since what it tells of has been decided already."""

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
+from services.token.client_authentication import ClientAuthentication
 from services.token.model import Client, IssuedTokens
-from services.token.ports import Clients
 from services.token.token_request import TokenRequest, parse_token_request
 from tallystick.oauth2.client import ClientType, GrantType
-from tallystick.oauth2.client_authentication import authenticate, presented_credentials
 from tallystick.oauth2.errors import OAuthError, UnauthorizedClient, UnsupportedGrantType
 from tallystick.oauth2.parameters import Parameters
 from tallystick.runtime.log import logger
@@ -39,8 +38,8 @@ class Grant(Protocol):
 class Dispatcher:
     """Answers token requests."""
 
-    def __init__(self, clients: Clients, grants: Mapping[GrantType, Grant]) -> None:
-        self._clients = clients
+    def __init__(self, authentication: ClientAuthentication, grants: Mapping[GrantType, Grant]) -> None:
+        self._authentication = authentication
         self._grants = grants
 
     async def exchange(self, parameters: Parameters, authorization: str | None) -> IssuedTokens:
@@ -52,12 +51,11 @@ class Dispatcher:
         try:
             request = parse_token_request(parameters)
             grant_type = _grant_type(request)
-            presented = presented_credentials(authorization, parameters)
-            lookup = await self._clients.find(presented.client_id)
-            known = lookup.client
-            authenticate(presented, known, now=lookup.now)
-            client, grant = _allowed(known, grant_type, self._grants)
-            tokens = await grant.exchange(request, client, lookup.now)
+            asking = await self._authentication.asking(parameters, authorization)
+            known = asking.client
+            client = self._authentication.authenticated(asking)
+            grant = _allowed(client, grant_type, self._grants)
+            tokens = await grant.exchange(request, client, asking.now)
         except OAuthError as refusal:
             # What an unknown client calls itself may be anything, even somebody's secret, and is not logged.
             _log.info(
@@ -85,11 +83,11 @@ def _grant_type(request: TokenRequest) -> GrantType:
         raise UnsupportedGrantType(_INSTEAD.get(request.grant_type, "this grant_type is not offered")) from None
 
 
-def _allowed(client: Client | None, grant_type: GrantType, grants: Mapping[GrantType, Grant]) -> tuple[Client, Grant]:
-    if client is None or grant_type not in client.grant_types or grant_type not in grants:
+def _allowed(client: Client, grant_type: GrantType, grants: Mapping[GrantType, Grant]) -> Grant:
+    if grant_type not in client.grant_types or grant_type not in grants:
         raise UnauthorizedClient("the client may not use this grant_type")
     grant = grants[grant_type]
     # What a public client is identified by proves nothing (RFC 6749 §4.4.2, RFC 9700 §2.5).
     if client.client_type is ClientType.PUBLIC and not grant.open_to_public_clients:
         raise UnauthorizedClient("this grant_type is for confidential clients only")
-    return client, grant
+    return grant

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+from services.token.client_authentication import ClientAuthentication
 from services.token.grants import Dispatcher
 from services.token.grants.authorization_code import AuthorizationCodeGrant
 from services.token.grants.client_credentials import ClientCredentialsGrant
@@ -107,7 +108,7 @@ class World:
         revocation = Revocation(self.store)
         issuer = Issuer(ISSUER, timedelta(minutes=10), self.chain, randomness)
         return Dispatcher(
-            self.clients,
+            ClientAuthentication(self.clients),
             {
                 GrantType.AUTHORIZATION_CODE: AuthorizationCodeGrant(
                     self.codes,

@@ -1,0 +1,45 @@
+"""Who asks: one path by which the token and the revocation endpoint know their clients (RFC 6749 §2.3)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.token.model import Client
+from services.token.ports import Clients
+from tallystick.oauth2.client_authentication import PresentedCredentials, authenticate, presented_credentials
+from tallystick.oauth2.errors import InvalidClient
+from tallystick.oauth2.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Whom a request says it comes from, before anybody has looked whether that is true.
+
+    `client` is None when none is registered under that name; `now` is Postgres's time, by which the request is judged.
+    """
+
+    presented: PresentedCredentials
+    client: Client | None
+    now: datetime
+
+
+class ClientAuthentication:
+    """Finds and authenticates the client behind a request."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    async def asking(self, parameters: Parameters, authorization: str | None) -> Asking:
+        """Return whom a form and its `Authorization` header name; raise `InvalidClient` or `InvalidRequest`."""
+        presented = presented_credentials(authorization, parameters)
+        lookup = await self._clients.find(presented.client_id)
+        return Asking(presented, lookup.client, lookup.now)
+
+    def authenticated(self, asking: Asking) -> Client:
+        """Return the client if the request is its own; raise `InvalidClient`.
+
+        A public client passes by its id alone, which proves nothing.
+        """
+        authenticate(asking.presented, asking.client, now=asking.now)
+        if asking.client is None:
+            raise InvalidClient("client authentication failed", detail="unknown client")
+        return asking.client
