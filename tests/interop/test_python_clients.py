@@ -18,7 +18,7 @@ from requests_oauthlib import OAuth2Session  # type: ignore[import-untyped]  # s
 
 from tallystick.oauth2.client import AuthMethod, ClientType, GrantType
 from tests.support.cluster import Cluster
-from tests.support.flow import SECONDS, Visitor, introspect
+from tests.support.flow import SECONDS, Visitor, introspect, redeem
 from tests.support.operator_client import Client, Scope
 
 with warnings.catch_warnings():
@@ -98,12 +98,55 @@ def test_authlib(
             )
 
 
+@pytest.mark.parametrize(("client_type", "auth_method"), PEERS)
+def test_authlib_revokes(
+    cluster: Cluster,
+    metadata: dict[str, Any],
+    scope: Scope,
+    visitor: Visitor,
+    client_type: ClientType,
+    auth_method: AuthMethod,
+) -> None:
+    """Authlib revokes its refresh token, may do so again, and can refresh no more (REVO-01, REVO-02, REVO-03)."""
+    client = cluster.operator.create_client(client_type, auth_method=auth_method, scopes=[scope])
+    approval = visitor.approve(client)
+    token = redeem(cluster, approval).json()
+    with OAuth2Client(**authlib_settings(client, scope), token=token, trust_env=False) as session:
+        for _ in range(2):
+            answer = session.revoke_token(
+                metadata["revocation_endpoint"], token["refresh_token"], token_type_hint="refresh_token"
+            )
+            assert (answer.status_code, answer.content) == (200, b"")
+        with pytest.raises(OAuthError, match="invalid_grant"):
+            session.refresh_token(metadata["token_endpoint"])
+
+
+def test_authlib_client_credentials_and_introspection(cluster: Cluster, metadata: dict[str, Any]) -> None:
+    """Authlib gets a token for a client's own account, introspects it and revokes it (CC-02, INTR-04, REVO-02)."""
+    scope = cluster.operator.create_scope()
+    client = cluster.operator.create_client(
+        ClientType.CONFIDENTIAL, scopes=[scope], grant_types=[GrantType.CLIENT_CREDENTIALS], redirect_uris=[]
+    )
+    with OAuth2Client(client.client_id, client.client_secret, timeout=SECONDS, trust_env=False) as session:
+        token = session.fetch_token(metadata["token_endpoint"], grant_type="client_credentials", scope=scope.name)
+        assert "refresh_token" not in token
+
+        def active() -> bool:
+            answer = session.introspect_token(metadata["introspection_endpoint"], token["access_token"])
+            return bool(answer.json()["active"])
+
+        assert active()
+        assert session.revoke_token(metadata["revocation_endpoint"], token["access_token"]).is_success
+        assert not active()
+
+
 def authlib_settings(client: Client, scope: Scope) -> dict[str, Any]:
     """Return how authlib is told who it is."""
     return {
         "client_id": client.client_id,
         "client_secret": client.client_secret,
         "token_endpoint_auth_method": client.auth_method.value,
+        "revocation_endpoint_auth_method": client.auth_method.value,
         "redirect_uri": client.redirect_uris[0],
         "scope": scope.name,
         "code_challenge_method": "S256",

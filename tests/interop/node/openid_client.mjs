@@ -1,5 +1,5 @@
 // openid-client as a client of ours. Requests come as JSON lines on standard input, one answer to each goes to standard
-// output: "begin" builds the authorization request, "finish" redeems what came back, "refresh" refreshes.
+// output: "begin" builds the authorization request, and "finish" redeems what came back.
 import { createInterface } from "node:readline";
 import * as client from "openid-client";
 
@@ -41,6 +41,10 @@ const actions = {
 
   async refresh({ refresh_token, scope }) {
     return await client.refreshTokenGrant(configuration, refresh_token, scope ? { scope } : undefined);
+  },
+
+  async revoke({ token }) {
+    return (await client.tokenRevocation(configuration, token)) ?? null;
   },
 
   async introspect({ token }) {
