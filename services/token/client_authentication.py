@@ -8,6 +8,8 @@ from services.token.ports import Clients
 from tallystick.oauth2.client_authentication import PresentedCredentials, authenticate, presented_credentials
 from tallystick.oauth2.errors import InvalidClient
 from tallystick.oauth2.parameters import Parameters
+from tallystick.runtime import client_address
+from tallystick.runtime.failure_throttle import FailureThrottle
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,11 @@ class Asking:
 
 
 class ClientAuthentication:
-    """Finds and authenticates the client behind a request."""
+    """Finds and authenticates the client behind a request, and counts those that turn out to be somebody else."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, throttle: FailureThrottle) -> None:
         self._clients = clients
+        self._throttle = throttle
 
     async def asking(self, parameters: Parameters, authorization: str | None) -> Asking:
         """Return whom a form and its `Authorization` header name; raise `InvalidClient` or `InvalidRequest`."""
@@ -35,11 +38,15 @@ class ClientAuthentication:
         return Asking(presented, lookup.client, lookup.now)
 
     def authenticated(self, asking: Asking) -> Client:
-        """Return the client if the request is its own; raise `InvalidClient`.
+        """Return the client if the request is its own; raise `InvalidClient`, or `TooManyFailures` after many of them.
 
         A public client passes by its id alone, which proves nothing.
         """
-        authenticate(asking.presented, asking.client, now=asking.now)
+        try:
+            authenticate(asking.presented, asking.client, now=asking.now)
+        except InvalidClient:
+            self._throttle.failed(asking.presented.client_id, client_address.current_network())
+            raise
         if asking.client is None:
             raise InvalidClient("client authentication failed", detail="unknown client")
         return asking.client

@@ -17,6 +17,7 @@ OAuthError
 ├── RegistrationNotSupported    registration_not_supported 400  OpenID Connect Core §3.1.2.6
 ├── ServerError                 server_error               500  RFC 6749 §4.1.2.1
 └── TemporarilyUnavailable      temporarily_unavailable    503  RFC 6749 §4.1.2.1
+    └── TooManyFailures         temporarily_unavailable    429  RFC 6585 §4
 """
 
 import re
@@ -113,3 +114,17 @@ class ServerError(OAuthError):
 class TemporarilyUnavailable(OAuthError):
     code = "temporarily_unavailable"
     status = 503
+
+
+class TooManyFailures(TemporarilyUnavailable):
+    """So much has failed that further attempts are not answered, for `retry_after` seconds.
+
+    No code is registered for this. Libraries take `invalid_client` for final, while `temporarily_unavailable` says what
+    is true: the same request may be answered later.
+    """
+
+    status = 429
+
+    def __init__(self, description: str, *, retry_after: int) -> None:
+        super().__init__(description)
+        self.retry_after = retry_after

@@ -6,9 +6,10 @@ nothing, and is told afterwards, in batches: a batch is whatever arrived while t
 
 import asyncio
 import json
+from collections.abc import Iterable
 from typing import LiteralString
 
-from psycopg import IntegrityError
+from psycopg import DataError, Error, IntegrityError
 
 from tallystick.runtime import client_address, request_id
 from tallystick.runtime.audit_event import AuditEvent
@@ -20,22 +21,29 @@ _LONGEST_DETAIL = 500
 _MOST_IN_A_BATCH = 200
 _MOST_WAITING = 5000
 _PATIENCE_SECONDS = 1.0
+_CLOSING_SECONDS = 5.0
+_ENDED = "the service has ended"
 
 _log = logger(__name__)
 
-# Write events, once for each row of the source that follows: one or none.
+# Write events, once for each row of the source that follows: one or none. Those of one statement stay in their order, a
+# microsecond apart.
 INSERT_EVENTS_FROM: LiteralString = """
 INSERT INTO audit_events
     (day, event_id, occurred_at, service, event, outcome, actor, client_id, user_id, grant_id, source, request_id,
      error, detail, attributes)
 SELECT
-    floor(extract(epoch FROM t.now) / 86400), gen_random_uuid(), t.now, e.service, e.event, e.outcome, e.actor,
+    floor(extract(epoch FROM m.moment) / 86400), gen_random_uuid(), m.moment, e.service, e.event, e.outcome, e.actor,
     e.client_id, e.user_id, e.grant_id, e.source, e.request_id, e.error, e.detail, e.attributes
 FROM (SELECT clock_timestamp() AS now) AS t,
-    jsonb_to_recordset(%(audit_events)s::jsonb) AS e (
+    ROWS FROM (jsonb_to_recordset(%(audit_events)s::jsonb) AS (
         service text, event text, outcome text, actor text, client_id text, user_id uuid, grant_id uuid,
         source text, request_id text, error text, detail text, attributes jsonb
+    )) WITH ORDINALITY AS e (
+        service, event, outcome, actor, client_id, user_id, grant_id,
+        source, request_id, error, detail, attributes, place
     ),
+    LATERAL (SELECT t.now + (e.place - 1) * interval '1 microsecond') AS m (moment),
     """
 
 # Events of which nothing else is written.
@@ -59,13 +67,14 @@ class AuditTrail:
     async def record(self, event: AuditEvent) -> None:
         """Write an event and return when it is kept, or cannot be: what it tells of has been decided already.
 
-        What cannot be kept, or not soon, is logged.
+        What cannot be kept is logged instead. Who has waited for a second waits no longer; the event still does.
         """
+        row = _row(self._service, event)
         if len(self._waiting) >= _MOST_WAITING:
-            _lost(event.kind.value, "too many are waiting")
+            _lost([row], "too many are waiting")
             return
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((_row(self._service, event), written))
+        self._waiting.append((row, written))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_all())
         try:
@@ -75,26 +84,46 @@ class AuditTrail:
             _log.warning("audit_is_slow", audit_event=event.kind.value)
 
     async def close(self) -> None:
-        """Write what is waiting."""
-        if self._writer is not None:
-            await self._writer
+        """Write what is waiting, as far as that can be done soon."""
+        if self._writer is None:
+            return
+        try:
+            async with asyncio.timeout(_CLOSING_SECONDS):
+                await self._writer
+        except TimeoutError:
+            _lost((row for row, _ in self._waiting), _ENDED)
 
     async def _write_all(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:_MOST_IN_A_BATCH], self._waiting[_MOST_IN_A_BATCH:]
             try:
-                await self._postgres.all(INSERT_EVENTS, {"audit_events": json.dumps([row for row, _ in batch])})
-            except (Failure, IntegrityError) as error:
-                for row, _ in batch:
-                    _lost(str(row["event"]), type(error).__name__)
+                await self._write([row for row, _ in batch])
             finally:
                 for _, written in batch:
                     if not written.done():
                         written.set_result(None)
 
+    async def _write(self, rows: list[dict[str, object]]) -> None:
+        try:
+            await self._postgres.all(INSERT_EVENTS, {"audit_events": json.dumps(rows)})
+        except (DataError, IntegrityError) as error:
+            if len(rows) == 1:
+                _lost(rows, type(error).__name__)
+                return
+            # One of them cannot be kept, which is no reason to lose the others.
+            for row in rows:
+                await self._write([row])
+        except (Failure, Error) as error:
+            _lost(rows, type(error).__name__)
+        except asyncio.CancelledError:
+            _lost(rows, _ENDED)
+            raise
 
-def _lost(kind: str, reason: str) -> None:
-    _log.error("audit_event_lost", audit_event=kind, reason=reason)
+
+def _lost(rows: Iterable[dict[str, object]], reason: str) -> None:
+    # The log is then the only place that has it.
+    for row in rows:
+        _log.error("audit_event_lost", reason=reason, lost=row)
 
 
 def _row(service: str, event: AuditEvent) -> dict[str, object]:

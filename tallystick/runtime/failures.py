@@ -7,6 +7,7 @@ Failure
 ├── Refused            not in the present state of things
 ├── Unauthenticated    nobody knows who is asking
 ├── PermissionDenied   whoever is asking may not
+├── ResourceExhausted  too much was asked or failed; asking again later may help
 ├── Unavailable        a store or a neighbour cannot be asked now; asking again may help
 ├── TimedOut           it took longer than the caller would wait
 └── Internal           our own fault; the text of it stays here
@@ -52,6 +53,16 @@ class Unauthenticated(Failure):
 
 class PermissionDenied(Failure):
     default_reason = "PERMISSION_DENIED"
+
+
+class ResourceExhausted(Failure):
+    """`retry_after` is in seconds."""
+
+    default_reason = "RESOURCE_EXHAUSTED"
+
+    def __init__(self, message: str, *, reason: str = "", detail: str = "", retry_after: int = 1) -> None:
+        super().__init__(message, reason=reason, detail=detail)
+        self.retry_after = retry_after
 
 
 class Unavailable(Failure):

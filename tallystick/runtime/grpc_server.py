@@ -1,7 +1,7 @@
 """gRPC servers: one interceptor in two forms, asynchronous and synchronous.
 
-Around every call it binds the request id, identifies the caller, asks the allow-list, bounds the time, carries failures
-across by the one table, and logs one line. Neither messages nor metadata are ever logged.
+Around every call it binds the request id and the peer's address, identifies the caller, asks the allow-list, bounds the
+time, carries failures across by the one table, and logs one line. Neither messages nor metadata are ever logged.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any, Protocol, TypeVar
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
-from tallystick.runtime import allow_list, callers, request_id
+from tallystick.runtime import allow_list, callers, client_address, request_id
 from tallystick.runtime.callers import Caller
-from tallystick.runtime.failures import Failure, TimedOut
+from tallystick.runtime.failures import Failure, Invalid, TimedOut
 from tallystick.runtime.grpc_status import status_of
 from tallystick.runtime.lifecycle import StartError
 from tallystick.runtime.log import logger
@@ -106,9 +107,10 @@ class _AioGuard(grpc.aio.ServerInterceptor):
         metadata = _metadata(handler_call_details)
         behaviour: Any = handler.unary_unary
 
-        async def guarded(request: Request, context: grpc.aio.ServicerContext[Request, Response]) -> Response | None:
+        async def guarded(octets: bytes, context: grpc.aio.ServicerContext[bytes, Response]) -> Response | None:
             began = time.monotonic()
             request_id.begin(request_id.accepted(metadata.get(request_id.HEADER), str(self._randomness.uuid())))
+            client_address.begin(client_address.of_grpc_peer(context.peer()))
             try:
                 # There is nothing remaining, not even 0, for a caller that set no deadline.
                 remaining = context.time_remaining() or _LONGEST_CALL_SECONDS
@@ -116,7 +118,7 @@ class _AioGuard(grpc.aio.ServerInterceptor):
                     caller = await self._callers.identify(metadata.get("authorization"))
                     allow_list.check(method, caller)
                     callers.begin(caller)
-                    answer: Response = await behaviour(request, context)
+                    answer: Response = await behaviour(_decoded(handler, octets), context)
             except TimeoutError:
                 error: Exception = TimedOut("the call took too long")
             except Exception as caught:  # noqa: BLE001 - whatever it is must cross by the table
@@ -128,7 +130,7 @@ class _AioGuard(grpc.aio.ServerInterceptor):
             status = status_of(error)
             return await context.abort(status.code, status.details, status.trailing_metadata)
 
-        return grpc.unary_unary_rpc_method_handler(guarded, handler.request_deserializer, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(guarded, None, handler.response_serializer)
 
 
 class _SyncGuard(grpc.ServerInterceptor):
@@ -150,26 +152,37 @@ class _SyncGuard(grpc.ServerInterceptor):
         metadata = _metadata(handler_call_details)
         behaviour: Any = handler.unary_unary
 
-        def guarded(request: Request, context: grpc.ServicerContext) -> Response:
+        def guarded(octets: bytes, context: grpc.ServicerContext) -> Response:
             began = time.monotonic()
             request_id.begin(request_id.accepted(metadata.get(request_id.HEADER), str(self._randomness.uuid())))
+            client_address.begin(client_address.of_grpc_peer(context.peer()))
             try:
                 caller = self._callers.identify(metadata.get("authorization"))
                 allow_list.check(method, caller)
                 callers.begin(caller)
-                answer: Response = behaviour(request, context)
+                answer: Response = behaviour(_decoded(handler, octets), context)
             except Exception as error:  # noqa: BLE001 - whatever it is must cross by the table
                 _log_call(method, began, error)
                 context.abort_with_status(status_of(error))
             _log_call(method, began, None)
             return answer
 
-        return grpc.unary_unary_rpc_method_handler(guarded, handler.request_deserializer, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(guarded, None, handler.response_serializer)
 
 
 def _is_streaming(handler: grpc.RpcMethodHandler[Request, Response]) -> bool:
     """Tell whether this is not a unary method; ours all are, and what is not guarded is answered UNIMPLEMENTED."""
     return bool(handler.request_streaming or handler.response_streaming)
+
+
+def _decoded(handler: grpc.RpcMethodHandler[Request, Response], octets: bytes) -> Request:
+    """Parse a request, for callers that may make it; gRPC's own parsing would blame the server, and log a traceback."""
+    parse: Any = handler.request_deserializer or bytes
+    try:
+        request: Request = parse(octets)
+    except DecodeError:
+        raise Invalid("the request is no message of this method") from None
+    return request
 
 
 def _metadata(details: grpc.HandlerCallDetails) -> Mapping[str, str]:

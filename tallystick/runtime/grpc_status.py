@@ -3,6 +3,8 @@
 import grpc
 import grpc.aio
 from google.protobuf import any_pb2
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -14,6 +16,7 @@ from tallystick.runtime.failures import (
     NotFound,
     PermissionDenied,
     Refused,
+    ResourceExhausted,
     TimedOut,
     Unauthenticated,
     Unavailable,
@@ -29,6 +32,7 @@ _CODES: dict[type[Failure], grpc.StatusCode] = {
     Refused: grpc.StatusCode.FAILED_PRECONDITION,
     Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
     PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
+    ResourceExhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Unavailable: grpc.StatusCode.UNAVAILABLE,
     TimedOut: grpc.StatusCode.DEADLINE_EXCEEDED,
     Internal: grpc.StatusCode.INTERNAL,
@@ -42,10 +46,11 @@ _FAILURES = {code: failure for failure, code in _CODES.items()} | {
 def status_of(error: Exception) -> grpc.Status:
     """Return the status that a handler ends with; anything but a `Failure` becomes INTERNAL without its text."""
     failure = error if isinstance(error, Failure) else Internal("internal error")
-    info = any_pb2.Any()
-    info.Pack(error_details_pb2.ErrorInfo(reason=failure.reason, domain=DOMAIN))
+    details = [_packed(error_details_pb2.ErrorInfo(reason=failure.reason, domain=DOMAIN))]
+    if isinstance(failure, ResourceExhausted):
+        details.append(_packed(error_details_pb2.RetryInfo(retry_delay=Duration(seconds=failure.retry_after))))
     code: int = _CODES[type(failure)].value[0]
-    status: grpc.Status = rpc_status.to_status(status_pb2.Status(code=code, message=failure.message, details=[info]))
+    status: grpc.Status = rpc_status.to_status(status_pb2.Status(code=code, message=failure.message, details=details))
     return status
 
 
@@ -53,6 +58,12 @@ def failure_of(error: grpc.aio.AioRpcError) -> Failure:
     """Return the failure that a call ended with, as its caller sees it."""
     kind = _FAILURES.get(error.code(), Internal)
     return kind(error.details() or "", reason=_reason(error))
+
+
+def _packed(detail: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    return packed
 
 
 def _reason(error: grpc.aio.AioRpcError) -> str:

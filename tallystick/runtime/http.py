@@ -8,11 +8,13 @@ from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tallystick.runtime import request_id
+from tallystick.runtime import client_address, request_id
+from tallystick.runtime.front_door import FrontDoor
 from tallystick.runtime.http_protocol import BoundedHttpProtocol
 from tallystick.runtime.lifecycle import StartError
 from tallystick.runtime.log import logger
@@ -24,25 +26,30 @@ _BODY_SECONDS = 10.0
 # With bodies of full size, about 320 MB. Stores refuse far earlier those that wait too long for a connection.
 _MAX_REQUESTS = 5000
 _OVERLOADED = Response("Service Unavailable", 503, {"Retry-After": "1", "Connection": "close"}, "text/plain")
+_FAILED = Response("Internal Server Error", 500, media_type="text/plain")
+_OPEN = FrontDoor()
 _log = logger(__name__)
 
 
-def new_app(title: str, randomness: Randomness) -> FastAPI:
+def new_app(title: str, randomness: Randomness, door: FrontDoor = _OPEN) -> FastAPI:
     """Return an app without generated pages, wrapped in the middleware."""
     app = FastAPI(title=title, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.add_middleware(RequestFrame, randomness=randomness)
+    app.add_middleware(RequestFrame, randomness=randomness, door=door)
     return app
 
 
 class RequestFrame:
-    """Binds the request id, bounds how many are served at once, sets every answer's headers, and logs one line.
+    """Binds request id and address, asks the door, bounds what is served at once, sets headers, and logs one line.
 
     The path is logged and the query never: it holds states and challenges.
     """
 
-    def __init__(self, app: ASGIApp, randomness: Randomness, max_requests: int = _MAX_REQUESTS) -> None:
+    def __init__(
+        self, app: ASGIApp, randomness: Randomness, door: FrontDoor = _OPEN, max_requests: int = _MAX_REQUESTS
+    ) -> None:
         self._app = app
         self._randomness = randomness
+        self._door = door
         self._max_requests = max_requests
         self._in_flight = 0
 
@@ -51,25 +58,33 @@ class RequestFrame:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status = time.monotonic(), 500
-        presented = Headers(scope=scope).get(request_id.HEADER)
+        began, status = time.monotonic(), 0
+        request = Request(scope)
+        presented = request.headers.get(request_id.HEADER)
         request_id.begin(request_id.accepted(presented, str(self._randomness.uuid())))
+        entry = self._door.entry(request)
+        client_address.begin(entry.address)
 
         async def framed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
+                headers.update(entry.headers)
                 headers[request_id.HEADER] = request_id.current()
                 headers.setdefault("cache-control", "no-store")
                 headers.setdefault("pragma", "no-cache")
                 headers.setdefault("x-content-type-options", "nosniff")
             await send(message)
 
-        app = self._app if self._in_flight < self._max_requests else _OVERLOADED
+        app = entry.answer or (self._app if self._in_flight < self._max_requests else _OVERLOADED)
         self._in_flight += 1
         try:
             await app(scope, receive, framed)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody outside learns of it
+            _log.error("request_failed", exc_info=error)
+            if not status:
+                await _FAILED(scope, receive, framed)
         finally:
             self._in_flight -= 1
             milliseconds = round((time.monotonic() - began) * 1000, 1)

@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Collection, Mapping
 
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from tallystick.oauth2.bearer_token import bearer_challenge
 from tallystick.oauth2.errors import (
@@ -14,11 +15,16 @@ from tallystick.oauth2.errors import (
     OAuthError,
     ServerError,
     TemporarilyUnavailable,
+    TooManyFailures,
 )
 from tallystick.oauth2.parameters import MalformedForm, Parameters, parse_form
+from tallystick.runtime.cors import CrossOrigin
 from tallystick.runtime.failures import TimedOut, Unavailable
-from tallystick.runtime.http import BodyTooLarge, read_body
+from tallystick.runtime.front_door import FrontDoor
+from tallystick.runtime.http import BodyTooLarge, new_app, read_body
 from tallystick.runtime.log import logger
+from tallystick.runtime.randomness import Randomness
+from tallystick.runtime.settings import Settings
 
 _FORM = "application/x-www-form-urlencoded"
 _REALM = "tallystick"
@@ -26,6 +32,28 @@ _RETRY_AFTER_SECONDS = "1"
 _CONTENT_TOO_LARGE = 413
 
 _log = logger(__name__)
+
+
+def oauth_app(settings: Settings, randomness: Randomness, cross_origin: CrossOrigin) -> FastAPI:
+    """Return a service's app, on which everything that is refused gets the error document of RFC 6749 §5.2."""
+    door = FrontDoor(settings.is_https, settings.trusted_proxies, cross_origin, refused=_insecure)
+    app = new_app(f"Tallystick {settings.service}", randomness, door)
+    app.add_exception_handler(HTTPException, _unfitting)
+    return app
+
+
+def _insecure(request: Request) -> Response:
+    del request
+    return error_response(InvalidRequest("the request must come over https"))
+
+
+async def _unfitting(request: Request, error: Exception) -> Response:
+    """Refuse a path that does not exist, or a method that does not fit: `Allow` tells which do (RFC 9110 §15.5.6)."""
+    del request
+    status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
+    document = error_response(InvalidRequest("there is no such endpoint, or not for this method"), status=status)
+    document.headers.update(headers or {})
+    return document
 
 
 async def read_form(request: Request, once: Collection[str]) -> Parameters:
@@ -88,6 +116,8 @@ def _headers(error: OAuthError) -> Mapping[str, str]:
             return {"WWW-Authenticate": bearer_challenge(_REALM, error=error.code)}
         case InsufficientScope(scope=scope):
             return {"WWW-Authenticate": bearer_challenge(_REALM, error=error.code, scope=scope)}
+        case TooManyFailures(retry_after=seconds):
+            return {"Retry-After": str(seconds)}
         case TemporarilyUnavailable():
             return {"Retry-After": _RETRY_AFTER_SECONDS}
         case _:

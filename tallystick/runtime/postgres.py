@@ -13,7 +13,7 @@ import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg.abc import RV, PQGen
 from psycopg.conninfo import make_conninfo
-from psycopg.errors import UndefinedTable
+from psycopg.errors import CheckViolation, UndefinedTable
 from psycopg.rows import DictRow, dict_row
 from psycopg.waiting import wait_async
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
@@ -36,6 +36,9 @@ _CLIENT_CHECK_SECONDS = 1.0
 _SILENCE_SECONDS = 3.0
 _POLL_SECONDS = 0.1
 _START_SECONDS = 15.0
+# How long a lost connection is tried again before whoever asks next begins anew. The pool doubles its patience with each
+# failure: left to itself it would stay away for as long again as the server was.
+_RECONNECT_SECONDS = 1.0
 _MAX_LIFETIME_SECONDS = 1800.0
 
 _NETWORK = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 10_000}
@@ -69,6 +72,7 @@ class AsyncPostgres:
             await self._pool.open(wait=True, timeout=_START_SECONDS)
         except PoolTimeout:
             raise Unavailable(UNREACHABLE) from None
+        #self._pool.reconnect_timeout = _RECONNECT_SECONDS
         try:
             found = await self.one(revision.READ_REVISION)
         except UndefinedTable:
@@ -104,6 +108,12 @@ class AsyncPostgres:
             PoolTimeout,
         ) as error:
             raise unavailable(error) from error
+        except CheckViolation as error:
+            # A row that no partition takes is reported so, with the table and no constraint; it may find one later.
+            if error.diag.constraint_name is not None:
+                raise
+            logger(__name__).error("partition_missing", table=error.diag.table_name)
+            raise Unavailable("there is no partition for this row") from error
 
 
 class _AbandoningConnection(AsyncConnection[DictRow]):
@@ -157,6 +167,7 @@ class SyncPostgres:
             self._pool.open(wait=True, timeout=_START_SECONDS)
         except PoolTimeout:
             raise Unavailable(UNREACHABLE) from None
+        #self._pool.reconnect_timeout = _RECONNECT_SECONDS
         try:
             found = self.one(revision.READ_REVISION)
         except UndefinedTable:

@@ -15,6 +15,8 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from tallystick.runtime.forwarded import TrustedProxies
+
 PREFIX = "TALLYSTICK_"
 # What Kubernetes injects for a Service of our name, and the switches of the tests.
 _NOT_OURS = re.compile(r"_SERVICE_|_PORT|TALLYSTICK_TEST_")
@@ -24,6 +26,7 @@ KNOWN = frozenset(
         "ACCESS_TOKEN_LIFETIME_SECONDS",
         "ADMIN_TOKEN_FILE",
         "ALLOW_PLAINTEXT",
+        "AUDIT_RETENTION_DAYS",
         "AUTHORIZE_TARGET",
         "BRANDING_FOOTER",
         "BRANDING_HEADER",
@@ -48,11 +51,15 @@ KNOWN = frozenset(
         "REFRESH_KEY_FILE",
         "REFRESH_LIFETIME_SECONDS",
         "REQUIRE_PKCE",
+        "SECRET_FAILURES_PER_SOURCE",
         "SERVICE_CALLERS_FILE",
         "SERVICE_TOKEN_FILE",
+        "SESSION_IDLE_LIFETIME_SECONDS",
         "SESSION_LIFETIME_SECONDS",
+        "SIGN_IN_FAILURES_PER_SOURCE",
         "TOKEN_TARGET",
         "TOKEN_URL",
+        "TRUSTED_PROXIES",
     }
 )
 """Every setting of the project, so that one environment can serve all its programs and a misspelt name is noticed."""
@@ -118,8 +125,19 @@ def _postgres_dsn(dsn: SecretStr) -> SecretStr:
     return dsn
 
 
+def check_scheme(issuer: str, proxies: TrustedProxies) -> None:
+    """Raise `SettingsError` when nothing could come over https as the issuer says, so that all would be refused."""
+    if urlsplit(issuer).scheme == "https" and not proxies.networks:
+        raise SettingsError(
+            f"{PREFIX}TRUSTED_PROXIES is not set, and {issuer} is https: name the addresses of the proxy that "
+            "terminates TLS and sets X-Forwarded-Proto, or every request would be refused as plain HTTP"
+        )
+
+
 Listen = Annotated[ListenAddress, BeforeValidator(ListenAddress.parse)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Proxies = Annotated[TrustedProxies, BeforeValidator(TrustedProxies.parse)]
+FailuresPerSource = Annotated[int, Field(ge=1, le=1_000_000)]
 PostgresDsn = Annotated[SecretStr, AfterValidator(_postgres_dsn)]
 
 
@@ -143,9 +161,16 @@ class Settings(BaseModel):
     """Connections at the most."""
     allow_plaintext: bool = False
     """Whether something else encrypts, so that plaintext may be served off loopback."""
+    trusted_proxies: Proxies = TrustedProxies()
+    """Whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
     drain_seconds: Annotated[float, Field(ge=0, le=300)] = 10
     """How long requests in flight may take after SIGTERM."""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+
+    @property
+    def is_https(self) -> bool:
+        """Whether everything must come over TLS; if not, clients are on this machine."""
+        return urlsplit(self.issuer).scheme == "https"
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
@@ -170,6 +195,7 @@ class Settings(BaseModel):
                     f"{PREFIX}{name}: {address} would be served in plaintext beyond this machine; listen on loopback, "
                     f"or set {PREFIX}ALLOW_PLAINTEXT=true if something in front encrypts"
                 )
+        check_scheme(self.issuer, self.trusted_proxies)
 
 
 def named_values(model: type[BaseModel], environ: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from tallystick.cli.checks.finding import Finding, fail, ok
 from tallystick.cli.settings import DeploymentSettings
 from tallystick.runtime.callers import ServiceCredentials, read_service_credential
 from tallystick.runtime.keys import read_key_ring
-from tallystick.runtime.settings import PREFIX, SettingsError
+from tallystick.runtime.settings import PREFIX, SettingsError, check_scheme
 
 _FILES: Mapping[str, Callable[[str, Path], object]] = {
     "REFRESH_KEY_FILE": read_key_ring,
@@ -23,6 +23,8 @@ def examine_settings(environ: Mapping[str, str], source: str) -> tuple[Finding, 
         for name, read in _FILES.items():
             if PREFIX + name in environ:
                 read(PREFIX + name, Path(environ[PREFIX + name]))
+        if settings.issuer is not None:
+            check_scheme(settings.issuer, settings.trusted_proxies)
     except SettingsError as error:
         return fail("settings", str(error), f"correct it in {source}"), None
     number = sum(name.startswith(PREFIX) for name in environ)

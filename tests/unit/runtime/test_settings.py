@@ -8,7 +8,7 @@ from services.token.settings import TokenSettings
 from tallystick.runtime.settings import KNOWN, ListenAddress, Settings, SettingsError
 
 ENOUGH = {
-    "TALLYSTICK_ISSUER": "https://issuer.example",
+    "TALLYSTICK_ISSUER": "http://127.0.0.1:8080",
     "TALLYSTICK_HTTP_LISTEN": "127.0.0.1:8080",
     "TALLYSTICK_GRPC_LISTEN": "[::1]:9080",
     "TALLYSTICK_POSTGRES_DSN": "postgresql://secret@127.0.0.1/x",
@@ -56,6 +56,13 @@ def test_a_missing_setting_is_named(name: str) -> None:
         ("DRAIN_SECONDS", "-1"),
         ("LOG_LEVEL", "loud"),
         ("ALLOW_PLAINTEXT", "perhaps"),
+        ("TRUSTED_PROXIES", "proxy.example"),
+        ("TRUSTED_PROXIES", "10.0.0.1,"),
+        ("TRUSTED_PROXIES", "10.0.0.1 10.0.0.2"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("TRUSTED_PROXIES", "::/0"),
     ],
 )
 def test_a_wrong_setting_is_one_line(name: str, value: str) -> None:
@@ -85,6 +92,20 @@ def test_plaintext_beyond_this_machine_must_be_allowed() -> None:
     with pytest.raises(SettingsError, match="ALLOW_PLAINTEXT"):
         Any.read(beyond)
     assert not Any.read(beyond | {"TALLYSTICK_ALLOW_PLAINTEXT": "true"}).http_listen.is_loopback
+
+
+@pytest.mark.parametrize("issuer", ["https://issuer.example", "HTTPS://issuer.example"])
+def test_an_https_issuer_needs_its_proxy(issuer: str) -> None:
+    """Where nothing could come over https, nothing starts, and the line says what to set (GEN-01)."""
+    https = ENOUGH | {"TALLYSTICK_ISSUER": issuer}
+    for environ in (https, https | {"TALLYSTICK_TRUSTED_PROXIES": " "}):
+        with pytest.raises(SettingsError, match=r"^TALLYSTICK_TRUSTED_PROXIES is not set, and [^\n]*X-Forwarded-Proto"):
+            Any.read(environ)
+    settings = Any.read(https | {"TALLYSTICK_TRUSTED_PROXIES": "127.0.0.1, 10.8.0.0/16,fd00::/8"})
+    assert settings.is_https
+    assert [str(network) for network in settings.trusted_proxies.networks] == [
+        "127.0.0.1/32", "10.8.0.0/16", "fd00::/8"
+    ]  # fmt: skip
 
 
 def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
