@@ -138,6 +138,24 @@ class PhotoPrint:
         rotation = steps.rotation(journey.replaced, journey.tokens)
         return self._show("refreshed.html", 4, journey, rotation=rotation, **_exchange(journey.tokens))
 
+    def sign_out(self, cookie: JourneyCookie = None) -> Response:
+        """Give the tokens back: the refresh token, or the access token if there is no other."""
+        journey = self._journey(cookie)
+        if journey.tokens is not None:
+            registration = self._registrations[journey.variant]
+            token = journey.tokens.refresh_token or journey.tokens.access_token
+            given_back = self._authorization_server.revoke(registration, token)
+            self._keep(cookie, replace(journey, signed_out=given_back))
+        return RedirectResponse("/signed-out", 303)
+
+    def show_sign_out(self, cookie: JourneyCookie = None) -> HTMLResponse:
+        """Show how the tokens were given back."""
+        journey = self._journey(cookie)
+        if journey.signed_out is None:
+            raise Explained(problems.TOO_EARLY)
+        lines = steps.token_request(journey.signed_out)
+        return self._show("signed_out.html", 4, journey, exchange=journey.signed_out, request_lines=lines)
+
     def forget(self, cookie: JourneyCookie = None) -> Response:
         """Forget this browser's tokens and all."""
         self._journeys.end(cookie)
@@ -197,6 +215,8 @@ def new_app(site: PhotoPrint, pages: Pages, base_url: str) -> FastAPI:
     app.get("/photos")(site.show_photos)
     app.post("/refresh")(site.refresh)
     app.get("/refreshed")(site.show_refresh)
+    app.post("/sign-out")(site.sign_out)
+    app.get("/signed-out")(site.show_sign_out)
     app.post("/forget")(site.forget)
 
     @app.middleware("http")

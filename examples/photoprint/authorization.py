@@ -1,4 +1,4 @@
-"""The OAuth part of PhotoPrint: an authorization code with PKCE, and refresh. authlib does the protocol.
+"""The OAuth part of PhotoPrint: an authorization code with PKCE, refresh, and revocation. authlib does the protocol.
 
 This module decides what to ask, checks what comes back, and keeps what was said so that the pages can show it.
 """
@@ -38,7 +38,7 @@ class AuthorizationRequest:
 
 @dataclass(frozen=True, slots=True)
 class TokenExchange:
-    """What was sent to the token endpoint, and what it answered."""
+    """What was sent to the token endpoint, or to the revocation endpoint, and what it answered."""
 
     url: str
     headers: Mapping[str, str] = field(repr=False)
@@ -145,19 +145,38 @@ class AuthorizationServer:
             registration, lambda client, endpoint: client.refresh_token(endpoint, refresh_token=refresh_token)
         )
 
+    def revoke(self, registration: Registration, token: str) -> TokenExchange:
+        """Give a token back (RFC 7009 §2.1): nothing that came of the same permission works any more.
+
+        Raises:
+            NotAnswering: if the server does not say that it is over.
+        """
+        return self._sent(
+            registration, "revocation_endpoint", lambda client, endpoint: client.revoke_token(endpoint, token=token)
+        )
+
     def _exchange(self, registration: Registration, send: Callable[[OAuth2Client, str], object]) -> TokenExchange:
-        recorder = _Recorder(self._http)
+        exchange = self._sent(registration, "token_endpoint", send)
+        # RFC 6749 §7.1: a token of a type that we do not understand is not to be used.
+        if not exchange.access_token or exchange.answer.get("token_type", "").lower() != "bearer":
+            raise NotAnswering
+        return exchange
+
+    def _sent(
+        self, registration: Registration, endpoint: str, send: Callable[[OAuth2Client, str], object]
+    ) -> TokenExchange:
+        recorder, url = _Recorder(self._http), self._read_metadata().get(endpoint)
+        if not url:
+            raise NotAnswering
         try:
-            send(self._client(registration, recorder), self._read_metadata()["token_endpoint"])
+            send(self._client(registration, recorder), url)
         except OAuth2Error as error:
             raise ErrorResponse(error.error, error.description or "") from error
         except (httpx.HTTPError, ValueError) as error:
             raise NotAnswering from error
-        exchange = recorder.exchange
-        # RFC 6749 §7.1: a token of a type that we do not understand is not to be used.
-        if exchange is None or not exchange.access_token or exchange.answer.get("token_type", "").lower() != "bearer":
+        if recorder.exchange is None:
             raise NotAnswering
-        return exchange
+        return recorder.exchange
 
     def _client(self, registration: Registration, recorder: "_Recorder") -> OAuth2Client:
         return OAuth2Client(
@@ -196,5 +215,6 @@ class _Recorder:
         url, headers, body = auth.prepare("POST", url, dict(headers), urlencode(data))
         answer = self._http.post(url, headers=headers, content=body)
         if answer.is_success:
-            self.exchange = TokenExchange(url, headers, dict(parse_qsl(body)), answer.status_code, answer.json())
+            said = answer.json() if answer.content else {}
+            self.exchange = TokenExchange(url, headers, dict(parse_qsl(body)), answer.status_code, said)
         return answer

@@ -25,7 +25,7 @@ class Journey:
     """One browser's way through the steps; what lies ahead is None.
 
     `tokens` is the exchange that the present tokens came from: the first, or the last refresh with the one before it
-    in `replaced`.
+    in `replaced`. `signed_out` is how they were given back.
     """
 
     variant: Variant
@@ -34,6 +34,7 @@ class Journey:
     exchange: TokenExchange | None = None
     tokens: TokenExchange | None = None
     replaced: TokenExchange | None = None
+    signed_out: TokenExchange | None = None
     call: Album | ApiRefusal | None = None
 
     @property

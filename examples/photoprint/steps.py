@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 from examples.photoprint.authorization import AuthorizationRequest, TokenExchange
 
 # What must not be read over somebody's shoulder, even in a demo.
-SECRETS = frozenset({"access_token", "refresh_token", "code_verifier", "Authorization", "authorization"})
+SECRETS = frozenset({"access_token", "refresh_token", "token", "code_verifier", "Authorization", "authorization"})
 
 AUTHORIZATION_REQUEST = {
     "response_type": "Asks for a code. Tokens never travel through the browser.",
@@ -30,6 +30,7 @@ TOKEN_REQUEST = {
     "redirect_uri": "The same as before: the code is good for this place only.",
     "code_verifier": "The other half of the tally stick. Its SHA-256 must be the challenge.",
     "refresh_token": "What PhotoPrint was given to come back with.",
+    "token": "What PhotoPrint gives back.",
     "client_id": "A public client only says who it is: it has no secret to prove it by.",
 }
 TOKEN_RESPONSE = {
@@ -71,7 +72,7 @@ def authorization_response(answer: Mapping[str, str]) -> tuple[Line, ...]:
 
 
 def token_request(exchange: TokenExchange) -> tuple[Line, ...]:
-    """Return the lines of a token request: the client's authentication, then the form."""
+    """Return the lines of a token or revocation request: the client's authentication, then the form."""
     headers = {name: value for name, value in exchange.headers.items() if name == "Authorization"}
     return _lines(TOKEN_REQUEST, {**headers, **exchange.form})
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -14,8 +15,10 @@ from services.introspect.rpc import IntrospectionService, ResourceServers
 from services.introspect.settings import IntrospectSettings
 from tallystick.introspect.v1 import introspection_pb2_grpc
 from tallystick.runtime import lifecycle, log
+from tallystick.runtime.cors import CrossOrigin
+from tallystick.runtime.failure_throttle import FailureThrottle
 from tallystick.runtime.grpc_server import sync_server
-from tallystick.runtime.http import new_app
+from tallystick.runtime.oauth_http import oauth_app
 from tallystick.runtime.postgres import SyncPostgres
 from tallystick.runtime.randomness import SystemRandomness
 from tallystick.runtime.sync_service import serve
@@ -36,10 +39,11 @@ async def serve_introspect() -> None:
     with closing(postgres), ThreadPoolExecutor(_HTTP_THREADS, thread_name_prefix="http") as threads:
         postgres.open()
         records = PostgresRecords(postgres)
-        authentication = CallerAuthentication(PostgresCallers(postgres), records, settings.issuer)
+        throttle = FailureThrottle(time.monotonic, per_source=settings.secret_failures_per_source)
+        authentication = CallerAuthentication(PostgresCallers(postgres), records, settings.issuer, throttle)
         introspect = Introspect(records, settings.issuer)
 
-        app = new_app("Tallystick introspect", randomness)
+        app = oauth_app(settings, randomness, CrossOrigin())
         IntrospectionEndpoint(authentication, introspect, threads).add_to(app)
         grpc_ = sync_server(ResourceServers(authentication), randomness, threads=_GRPC_THREADS)
         introspection_pb2_grpc.add_IntrospectionServiceServicer_to_server(IntrospectionService(introspect), grpc_)

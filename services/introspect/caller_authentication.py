@@ -9,21 +9,24 @@ from tallystick.oauth2.errors import InsufficientScope, InvalidClient, InvalidRe
 from tallystick.oauth2.opaque_token import parse_access_token
 from tallystick.oauth2.parameters import Parameters
 from tallystick.oauth2.scope import INTROSPECT
+from tallystick.runtime import client_address
+from tallystick.runtime.failure_throttle import FailureThrottle
 
 
 class CallerAuthentication:
     """Tells which client a request comes from. Every failure ends before the token in question is looked at."""
 
-    def __init__(self, callers: CallerRecords, tokens: TokenRecords, issuer: str) -> None:
+    def __init__(self, callers: CallerRecords, tokens: TokenRecords, issuer: str, throttle: FailureThrottle) -> None:
         self._callers = callers
         self._tokens = tokens
         self._issuer = issuer
+        self._throttle = throttle
 
     def authenticate(self, authorization: str | None, parameters: Parameters) -> str:
         """Return the caller's client_id.
 
-        Raises `InvalidClient`, `InvalidRequest` when two methods are used at once, and for a bearer token
-        `InvalidToken` or `InsufficientScope` (RFC 6750 §3.1).
+        Raises `InvalidClient` (`TooManyFailures` after many of them), `InvalidRequest` when two methods are used at
+        once, and for a bearer token `InvalidToken` or `InsufficientScope` (RFC 6750 §3.1).
         """
         token = None if authorization is None else bearer_token(authorization)
         if token is None:
@@ -40,7 +43,11 @@ class CallerAuthentication:
             # A client_id is public knowledge: introspection open to it would be a scanner for tokens (RFC 7662 §4).
             raise InvalidClient("client authentication is missing")
         found = self._callers.client(presented.client_id)
-        authenticate(presented, found.client, now=found.now)
+        try:
+            authenticate(presented, found.client, now=found.now)
+        except InvalidClient:
+            self._throttle.failed(presented.client_id, client_address.current_network())
+            raise
         return presented.client_id
 
     def _by_token(self, text: str) -> str:

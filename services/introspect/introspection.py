@@ -73,7 +73,9 @@ def about_access_token(record: AccessTokenRecord, caller: str, issuer: str) -> I
 def live_scopes(record: AccessTokenRecord) -> tuple[str, ...]:
     """Return what an access token may be used for now; nothing when it is not live."""
     client = record.client
-    if record.expired or client is None or not client.enabled or client.epoch != record.client_epoch:
+    if record.expired or record.revoked:
+        return ()
+    if client is None or not client.enabled or client.epoch != record.client_epoch:
         return ()
     acts_for_itself = record.grant_id is None and record.grant is None
     if not acts_for_itself and not _stands(record.grant, record.client_id, client):

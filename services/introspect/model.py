@@ -52,7 +52,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class AccessTokenRecord:
-    """An access token. `expired` is Postgres's judgement, by its clock.
+    """An access token. `expired` is Postgres's judgement, by its clock; `revoked` says that it was ended by itself.
 
     `grant_id` is None for a client that acts for itself (RFC 6749 §4.4); with a `grant_id` and no `grant`, the grant
     has been removed. `audience_callers` are the clients that serve the resource which the token is for.
@@ -65,6 +65,7 @@ class AccessTokenRecord:
     issued_at: datetime
     expires_at: datetime
     expired: bool
+    revoked: bool
     client: Client | None
     grant_id: UUID | None
     grant: Grant | None

@@ -6,11 +6,11 @@ from services.introspect.caller_authentication import CallerAuthentication
 from services.introspect.introspection import Introspect
 from services.introspect.model import Introspection
 from tallystick.introspect.v1 import introspection_pb2, introspection_pb2_grpc
-from tallystick.oauth2.errors import InsufficientScope, OAuthError
+from tallystick.oauth2.errors import InsufficientScope, OAuthError, TooManyFailures
 from tallystick.oauth2.parameters import Parameters
 from tallystick.runtime import callers
 from tallystick.runtime.callers import Caller, CallerKind
-from tallystick.runtime.failures import Invalid, PermissionDenied, Unauthenticated
+from tallystick.runtime.failures import Invalid, PermissionDenied, ResourceExhausted, Unauthenticated
 
 _NO_PARAMETERS = Parameters(())
 
@@ -22,11 +22,15 @@ class ResourceServers:
         self._authentication = authentication
 
     def identify(self, authorization: str | None) -> Caller:
-        """Return the caller; raise `Unauthenticated`, `PermissionDenied` or `Unavailable`."""
+        """Return the caller; raise `Unauthenticated`, `PermissionDenied`, `ResourceExhausted` or `Unavailable`."""
         try:
             client_id = self._authentication.authenticate(authorization, _NO_PARAMETERS)
         except InsufficientScope as error:
             raise PermissionDenied(error.description, reason=error.code.upper()) from error
+        except TooManyFailures as error:
+            raise ResourceExhausted(
+                error.description, reason="TOO_MANY_FAILURES", retry_after=error.retry_after
+            ) from error
         except OAuthError as error:
             raise Unauthenticated(error.description, reason=error.code.upper(), detail=error.detail) from error
         return Caller(CallerKind.RESOURCE_SERVER, client_id)

@@ -2,13 +2,16 @@
 
 from typing import ClassVar
 
-from tallystick.runtime.settings import Listen, ListenAddress, Settings
+from tallystick.runtime.settings import FailuresPerSource, Listen, ListenAddress, Settings
 
 
 class IntrospectSettings(Settings):
-    """What every service needs; introspect needs nothing else."""
+    """What every service needs, and what introspect needs besides."""
 
     service: ClassVar[str] = "introspect"
 
     http_listen: Listen = ListenAddress(host="127.0.0.1", port=8082)
     grpc_listen: Listen = ListenAddress(host="127.0.0.1", port=9082)
+    secret_failures_per_source: FailuresPerSource = 100
+    """Wrong client secrets that one address (of IPv6, one /64) may send to a replica in a minute, beside ten for each
+    client. The right secret always passes."""

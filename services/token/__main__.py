@@ -3,6 +3,8 @@
 import asyncio
 import os
 import sys
+import time
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 
@@ -15,27 +17,36 @@ from services.token.adapters.postgres_families import PostgresFamilies
 from services.token.adapters.postgres_grant_records import PostgresGrantRecords
 from services.token.adapters.postgres_grants import PostgresGrants
 from services.token.adapters.postgres_partitions import PostgresPartitions
+from services.token.adapters.postgres_retention import PostgresRetention
+from services.token.adapters.postgres_timeline import PostgresGrantTimelines
+from services.token.adapters.postgres_token_revocations import PostgresTokenRevocations
 from services.token.adapters.postgres_tokens import PostgresAccessTokens
 from services.token.client_authentication import ClientAuthentication
-from services.token.endpoints import TokenEndpoint
+from services.token.endpoints import REVOCATION_PATH, TOKEN_PATH, RevocationEndpoint, TokenEndpoint
 from services.token.grant_administration import GrantAdministration
 from services.token.grants import Dispatcher
 from services.token.grants.authorization_code import AuthorizationCodeGrant
 from services.token.grants.client_credentials import ClientCredentialsGrant
 from services.token.grants.refresh_token import RefreshTokenGrant
 from services.token.issuer import Issuer
+from services.token.partition_plan import ACCESS_TOKENS, audit_events
 from services.token.partitions import PartitionKeeper
 from services.token.refresh_chain import RefreshChain
+from services.token.retention import Retention
 from services.token.revocation import Revocation
 from services.token.rpc import GrantService
 from services.token.settings import TokenSettings
+from services.token.token_revocation import TokenRevocation
 from tallystick.oauth2.client import GrantType
 from tallystick.runtime import grpc_server, log
+from tallystick.runtime.audit_trail import AuditTrail
 from tallystick.runtime.callers import ServiceCredentials, read_service_credential
+from tallystick.runtime.cors import CrossOrigin
+from tallystick.runtime.failure_throttle import FailureThrottle
 from tallystick.runtime.grpc_client import Neighbour
-from tallystick.runtime.http import new_app
 from tallystick.runtime.keys import KeyRing, read_key_ring
 from tallystick.runtime.lifecycle import run
+from tallystick.runtime.oauth_http import oauth_app
 from tallystick.runtime.operator_credentials import ServiceOrOperator
 from tallystick.runtime.postgres import AsyncPostgres
 from tallystick.runtime.randomness import SystemRandomness
@@ -43,7 +54,7 @@ from tallystick.runtime.service import serve
 from tallystick.runtime.settings import PREFIX
 from tallystick.token.v1.grant_pb2_grpc import add_GrantServiceServicer_to_server
 
-_PARTITIONS_EVERY_SECONDS = 300.0
+_UPKEEP_EVERY_SECONDS = 300.0
 _PARTITIONS_START_SECONDS = 15.0
 
 
@@ -61,41 +72,75 @@ async def main() -> None:
         resources.push_async_callback(postgres.close)
         await postgres.open()
         authorize = await resources.enter_async_context(Neighbour(settings.authorize_target, credential))
-        await _keep_partitions(settings, postgres, resources)
+        audit = AuditTrail(postgres, settings.service)
+        resources.push_async_callback(audit.close)
+        await _keep_up(settings, postgres, resources)
+        throttle = FailureThrottle(time.monotonic, per_source=settings.secret_failures_per_source)
+        authentication = ClientAuthentication(PostgresClients(postgres), throttle)
         revocation = Revocation(PostgresGrants(postgres))
         await serve(
             settings,
-            _http(_dispatcher(settings, keys, postgres, authorize, revocation)),
-            _grpc(postgres, GrantAdministration(PostgresGrantRecords(postgres), revocation)),
+            _http(
+                settings,
+                _dispatcher(settings, keys, postgres, authorize, authentication, revocation, audit),
+                TokenRevocation(
+                    authentication,
+                    PostgresTokenRevocations(postgres),
+                    PostgresFamilies(postgres),
+                    revocation,
+                    RefreshChain(keys),
+                    audit,
+                ),
+            ),
+            _grpc(
+                postgres,
+                GrantAdministration(PostgresGrantRecords(postgres), PostgresGrantTimelines(postgres), revocation),
+            ),
         )
 
 
-async def _keep_partitions(settings: TokenSettings, postgres: AsyncPostgres, resources: AsyncExitStack) -> None:
+async def _keep_up(settings: TokenSettings, postgres: AsyncPostgres, resources: AsyncExitStack) -> None:
+    """See to what the tables need in the long run; return once there are partitions."""
+    dsn = settings.partition_dsn.get_secret_value()
     keeper = PartitionKeeper(
-        PostgresPartitions(postgres, settings.partition_dsn.get_secret_value()),
-        interval_seconds=_PARTITIONS_EVERY_SECONDS,
+        *(
+            PostgresPartitions(postgres, dsn, table)
+            for table in (ACCESS_TOKENS, audit_events(settings.audit_retention_days))
+        ),
+        interval_seconds=_UPKEEP_EVERY_SECONDS,
         start_seconds=_PARTITIONS_START_SECONDS,
     )
     await keeper.prepare()
-    keeping = asyncio.create_task(keeper.keep())
+    _in_background(keeper.keep(), resources)
+    _in_background(Retention(PostgresRetention(postgres), interval_seconds=_UPKEEP_EVERY_SECONDS).keep(), resources)
+
+
+def _in_background(work: Coroutine[None, None, None], resources: AsyncExitStack) -> None:
+    task = asyncio.create_task(work)
 
     async def stop() -> None:
-        keeping.cancel()
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await keeping
+            await task
 
     resources.push_async_callback(stop)
 
 
 def _dispatcher(
-    settings: TokenSettings, keys: KeyRing, postgres: AsyncPostgres, authorize: Neighbour, revocation: Revocation
+    settings: TokenSettings,
+    keys: KeyRing,
+    postgres: AsyncPostgres,
+    authorize: Neighbour,
+    authentication: ClientAuthentication,
+    revocation: Revocation,
+    audit: AuditTrail,
 ) -> Dispatcher:
     randomness = SystemRandomness()
     chain = RefreshChain(keys)
     issuer = Issuer(settings.issuer, timedelta(seconds=settings.access_token_lifetime_seconds), chain, randomness)
     idle_lifetime = timedelta(seconds=settings.refresh_idle_lifetime_seconds)
     return Dispatcher(
-        ClientAuthentication(PostgresClients(postgres)),
+        authentication,
         {
             GrantType.AUTHORIZATION_CODE: AuthorizationCodeGrant(
                 AuthorizeCodes(authorize),
@@ -116,12 +161,15 @@ def _dispatcher(
             ),
             GrantType.CLIENT_CREDENTIALS: ClientCredentialsGrant(issuer, PostgresAccessTokens(postgres)),
         },
+        audit,
     )
 
 
-def _http(dispatcher: Dispatcher) -> FastAPI:
-    app = new_app("Tallystick token", SystemRandomness())
+def _http(settings: TokenSettings, dispatcher: Dispatcher, revocation: TokenRevocation) -> FastAPI:
+    cross_origin = CrossOrigin({TOKEN_PATH: "POST", REVOCATION_PATH: "POST"})
+    app = oauth_app(settings, SystemRandomness(), cross_origin)
     TokenEndpoint(dispatcher).add_to(app)
+    RevocationEndpoint(revocation).add_to(app)
     return app
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.token.model import AccessTokenRecord, Client, DrawnAccessToken
 from services.token.refresh_chain import NONCE_BYTES, RefreshChain
+from services.token.token_request import TokenRequest
 from tallystick.oauth2 import audience
 from tallystick.oauth2.client import GrantType
 from tallystick.oauth2.opaque_token import RANDOM_BYTES, new_access_token
@@ -38,7 +39,7 @@ class Issuer:
         client: Client,
         entitlement: Entitlement,
         scopes: Sequence[str],
-        resources: tuple[str, ...],
+        request: TokenRequest,
         *,
         now: datetime,
     ) -> DrawnAccessToken:
@@ -46,7 +47,7 @@ class Issuer:
 
         `now` is Postgres's, by which the token will be judged.
         """
-        targeted = audience.target(scopes, client.resources_of, requested=resources, issuer=self._issuer)
+        targeted = audience.target(scopes, client.resources_of, requested=request.resources, issuer=self._issuer)
         expires_at = now + (client.access_token_lifetime or self._lifetime)
         token = new_access_token(self._randomness.octets(RANDOM_BYTES), expires_at)
         record = AccessTokenRecord(
@@ -59,6 +60,7 @@ class Issuer:
             audience=targeted.audience,
             issued_at=now,
             expires_at=expires_at,
+            label=request.label or "",
         )
         return DrawnAccessToken(token, record)
 

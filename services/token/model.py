@@ -67,6 +67,7 @@ class SpentCode:
 
     grant_id: UUID
     client_id: str
+    user_id: UUID
     code_digest: bytes
     redirect_uri: str
     redirect_uri_sent: bool
@@ -114,6 +115,8 @@ class AccessTokenRecord:
     audience: str
     issued_at: datetime
     expires_at: datetime
+    label: str = ""
+    """What its client wants it for, in the client's words; at most 100 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,18 @@ class DrawnAccessToken:
 
     token: AccessToken
     record: AccessTokenRecord
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedToken:
+    """What is kept of an access token that somebody presents."""
+
+    client_id: str
+    grant_id: UUID | None
+    user_id: UUID | None
+    """Of the grant, if there still is one."""
+    over: bool
+    """Whether it has expired or was revoked by itself; whatever its grant has come to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +182,7 @@ class FamilyState:
     """Postgres's time when it was read."""
     grant_id: UUID
     client_id: str
+    user_id: UUID
     client_epoch: int
     """The client's epoch that the grant was made under."""
     scopes: tuple[str, ...]
@@ -205,6 +221,14 @@ class EndReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class GrantParties:
+    """Whose grant it is."""
+
+    client_id: str
+    user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class GrantRecord:
     """A grant as operators see it."""
 
@@ -219,6 +243,23 @@ class GrantRecord:
     refresh_expires_at: datetime | None
     ended_at: datetime | None
     end_reason: EndReason | None
+    live: bool
+    """Whether anything can be done with it: it has not ended, client, user and consent stand as they did, and it can be
+    refreshed or an access token of it has not expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """Something that happened to a grant, or to the client, user or consent behind it, as the audit has it."""
+
+    occurred_at: datetime
+    event: str
+    outcome: str
+    actor: str
+    source: str
+    detail: str
+    attributes: Mapping[str, str]
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True)

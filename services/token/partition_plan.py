@@ -1,21 +1,52 @@
-"""Which partitions of `access_tokens` there must be: one for each hour in which a token can expire.
+"""Which partitions a table must have: one for each period, which is an hour or a day, in which something can fall.
 
-Made well ahead, and dropped whole once everything in them has long expired. Hours are counted since 1970, by Postgres's
+Made well ahead, and dropped whole once everything in them is old enough. Periods are counted since 1970, by Postgres's
 clock.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 LONGEST_LIFETIME_HOURS = 24
-_AHEAD_HOURS = LONGEST_LIFETIME_HOURS + 2
-_KEPT_HOURS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionedTable:
+    """A table, the column that holds the period of each row, and how many periods there must be and may stay."""
+
+    name: str
+    column: str
+    period_seconds: int
+    needed: int
+    """How many periods after the present one a service cannot do without."""
+    ahead: int
+    """How many periods after the present one are made."""
+    kept: int
+    """How many periods a partition stays after its own."""
+
+
+ACCESS_TOKENS = PartitionedTable(
+    name="access_tokens",
+    column="bucket",
+    period_seconds=3600,
+    needed=LONGEST_LIFETIME_HOURS,
+    ahead=LONGEST_LIFETIME_HOURS + 2,
+    kept=1,
+)
+
+
+def audit_events(retention_days: int) -> PartitionedTable:
+    """Return how events are kept: each for so many days, or part of a day more."""
+    return PartitionedTable(
+        name="audit_events", column="day", period_seconds=24 * 3600, needed=1, ahead=8, kept=retention_days
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Partitions:
-    """What a database has: which hour it is there, and which hours have a partition in each state."""
+    """What a database has: which period it is there, and which periods have a partition in each state."""
 
-    hour: int
+    table: PartitionedTable = field(repr=False)
+    present: int
     attached: frozenset[int]
     half_detached: frozenset[int]
     """Their detachment was interrupted; there can be one, and it must be finished before the next."""
@@ -23,25 +54,28 @@ class Partitions:
 
     @property
     def suffices(self) -> bool:
-        """Whether a token of any lifetime, issued now, has a partition to lie in."""
-        return self.attached.issuperset(range(self.hour, self.hour + LONGEST_LIFETIME_HOURS + 1))
+        """Whether whatever is written now has a partition to lie in."""
+        return self.attached.issuperset(self._until(self.table.needed))
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """The hours to create, soonest first."""
+        """The periods to create, soonest first."""
         there = self.attached | self.half_detached | self.detached
-        return tuple(hour for hour in range(self.hour, self.hour + _AHEAD_HOURS + 1) if hour not in there)
+        return tuple(period for period in self._until(self.table.ahead) if period not in there)
 
     @property
     def past(self) -> tuple[int, ...]:
-        """The hours to detach, oldest first."""
+        """The periods to detach, oldest first."""
         return tuple(sorted(filter(self._is_past, self.attached)))
 
     @property
     def leftover(self) -> tuple[int, ...]:
-        """The hours that were detached and must still be dropped, oldest first."""
+        """The periods that were detached and must still be dropped, oldest first."""
         return tuple(sorted(filter(self._is_past, self.detached)))
 
-    def _is_past(self, hour: int) -> bool:
-        """Tell whether all tokens of an hour expired an hour ago or more."""
-        return hour + 1 + _KEPT_HOURS <= self.hour
+    def _until(self, ahead: int) -> range:
+        return range(self.present, self.present + ahead + 1)
+
+    def _is_past(self, period: int) -> bool:
+        """Tell whether a period ended as long ago as partitions are kept, or longer."""
+        return period + 1 + self.table.kept <= self.present

@@ -12,15 +12,20 @@ from services.token.model import (
     EndReason,
     FamilyState,
     GrantFilter,
+    GrantParties,
     GrantPosition,
     GrantRecord,
     PresentedCode,
+    PresentedToken,
     Redemption,
     Rotation,
     Spender,
     SpentCode,
+    TimelineEvent,
 )
-from services.token.partition_plan import Partitions
+from services.token.partition_plan import PartitionedTable, Partitions
+from tallystick.oauth2.opaque_token import AccessToken
+from tallystick.runtime.audit_event import AuditEvent
 
 
 class Clients(Protocol):
@@ -52,20 +57,24 @@ class AuthorizationCodes(Protocol):
 class Grants(Protocol):
     """Grants, each made by whoever spends its code first."""
 
-    async def redeem(self, redemption: Redemption, token: AccessTokenRecord) -> Spender:
-        """Spend a code: insert its grant and the first access token together, unless somebody spent it before.
+    async def redeem(self, redemption: Redemption, token: AccessTokenRecord, event: AuditEvent) -> Spender:
+        """Spend a code: insert its grant, the first access token and the event, unless somebody spent it before.
 
         Of any number of redemptions exactly one wins, and all are told which. The winner may repeat its redemption,
-        after a lost answer, without a second token.
+        after a lost answer, without a second token or event.
         """
 
     async def spent_code(self, code_id: str) -> SpentCode | None:
         """Return what a spent code was issued for; None when no grant came of it."""
 
-    async def end(self, grant_id: UUID, reason: EndReason) -> bool:
+    async def parties(self, grant_id: UUID) -> GrantParties | None:
+        """Return whose grant it is; None for an unknown one."""
+
+    async def end(self, grant_id: UUID, reason: EndReason, *events: AuditEvent) -> bool:
         """End a grant for good, and log that it must be read again; tell whether it had not ended before.
 
-        When this returns the end is committed, whoever made it. An ended grant keeps its time and reason.
+        Only then are the events kept, in the same transaction. When this returns the end is committed, whoever made it.
+        An ended grant keeps its time and reason.
         """
 
 
@@ -75,23 +84,23 @@ class RefreshFamilies(Protocol):
     async def state(self, grant_id: UUID) -> FamilyState | None:
         """Return a family; None for an unknown grant and for one without refresh token."""
 
-    async def rotate(self, rotation: Rotation, token: AccessTokenRecord) -> bool:
-        """Replace the presented generation by its successor and keep a new access token, together; tell whether it did.
+    async def rotate(self, rotation: Rotation, token: AccessTokenRecord, event: AuditEvent) -> bool:
+        """Replace the presented generation, keep a new access token and the event, together; tell whether it did.
 
         It does only if, at that moment by Postgres's clock, the presented token is the current one, neither idle nor
         absolute lifetime is over, a refresh is left, the grant has not ended, and client, user and consent stand as
         when it was made. Of any number of rotations of one generation exactly one wins.
         """
 
-    async def keep_beside(self, state: FamilyState, token: AccessTokenRecord) -> bool:
-        """Keep a new access token if the family is still of this generation and lives; tell whether it was."""
+    async def keep_beside(self, state: FamilyState, token: AccessTokenRecord, event: AuditEvent) -> bool:
+        """Keep a new access token and the event if the family is still of this generation and lives; tell whether."""
 
 
 class AccessTokens(Protocol):
     """Access tokens that no grant stands behind."""
 
-    async def keep(self, token: AccessTokenRecord) -> None:
-        """Keep a token; it may be repeated after a lost answer."""
+    async def keep(self, token: AccessTokenRecord, event: AuditEvent) -> None:
+        """Keep a token and the event; it may be repeated after a lost answer, without a second event."""
 
 
 class GrantRecords(Protocol):
@@ -104,30 +113,70 @@ class GrantRecords(Protocol):
         """Return at most `limit` grants that come after a position, newest first."""
 
 
+class GrantTimelines(Protocol):
+    """What happened to grants."""
+
+    async def of(self, grant: GrantRecord, *, limit: int) -> Sequence[TimelineEvent]:
+        """Return what happened to a grant, and to whom it rests on since it was made: the newest, oldest first."""
+
+
 class PartitionSession(Protocol):
-    """The right to change partitions, which one replica has at a time."""
+    """The right to change the partitions of a table, which one replica has at a time."""
 
     async def found(self) -> Partitions:
         """Return which partitions there are."""
 
-    async def create(self, hour: int) -> None:
-        """Create the partition of an hour and attach it."""
+    async def create(self, period: int) -> None:
+        """Create the partition of a period and attach it."""
 
-    async def finish_detaching(self, hour: int) -> None:
+    async def finish_detaching(self, period: int) -> None:
         """Finish a detachment that was interrupted."""
 
-    async def detach(self, hour: int) -> None:
+    async def detach(self, period: int) -> None:
         """Detach a partition without stopping those who read or write."""
 
-    async def drop(self, hour: int) -> None:
+    async def drop(self, period: int) -> None:
         """Drop a detached partition with all that is in it."""
 
 
 class PartitionStore(Protocol):
-    """The partitions of `access_tokens`."""
+    """The partitions of a table."""
+
+    @property
+    def table(self) -> PartitionedTable:
+        """The table."""
 
     async def found(self) -> Partitions:
         """Return which partitions there are."""
 
     def session(self) -> AbstractAsyncContextManager[PartitionSession | None]:
         """Give the right to change partitions while the context lasts; None when another replica has it."""
+
+
+class PresentedTokens(Protocol):
+    """Access tokens that somebody wants to be over."""
+
+    async def find(self, token: AccessToken) -> PresentedToken | None:
+        """Return what is kept of an access token; None when there is none."""
+
+    async def revoke(self, token: AccessToken, event: AuditEvent) -> bool:
+        """Revoke a token that no grant stands behind, and log that it must be read again; tell whether it was live.
+
+        Only then is the event kept, in the same transaction. When this returns the end is committed, whoever made it.
+        """
+
+
+class RetentionStore(Protocol):
+    """What is kept for a while only. Each method does one bounded batch, or nothing while another replica is at it."""
+
+    async def end_dead(self, after: UUID | None) -> UUID | None:
+        """Look at the grants whose ids come after this one, or at the first, and end those that are dead.
+
+        Return the id of the last one that was looked at; None when there was none left.
+        """
+
+    async def delete_ended(self) -> int:
+        """Delete grants that ended long ago, the oldest first; return how many."""
+
+    async def forget_invalidations(self) -> int:
+        """Delete old rows of the log, the oldest first and never the newest; return how many."""

@@ -8,7 +8,8 @@ import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.token.grant_administration import GrantAdministration
-from services.token.model import EndReason, GrantFilter, GrantRecord
+from services.token.model import EndReason, GrantFilter, GrantRecord, TimelineEvent
+from tallystick.runtime import callers
 from tallystick.runtime.failures import Invalid
 from tallystick.token.v1 import grant_pb2 as pb
 from tallystick.token.v1.grant_pb2_grpc import GrantServiceServicer
@@ -44,7 +45,9 @@ class GrantService(GrantServiceServicer):
         context: grpc.aio.ServicerContext[pb.GetGrantTimelineRequest, pb.GetGrantTimelineResponse],
     ) -> pb.GetGrantTimelineResponse:
         """Tell a grant's story."""
-        raise NotImplementedError
+        del context
+        record, events = await self._administration.timeline(_uuid(request.grant_id, "grant_id"))
+        return pb.GetGrantTimelineResponse(grant=_grant(record), events=map(_grant_event, events))
 
     async def ListGrants(  # noqa: N802 - gRPC names methods as the proto does
         self,
@@ -68,7 +71,8 @@ class GrantService(GrantServiceServicer):
     ) -> pb.RevokeGrantResponse:
         """End a grant with all its tokens."""
         del context
-        record = await self._administration.revoke(_uuid(request.grant_id, "grant_id"))
+        actor = f"operator:{callers.current().name}"
+        record = await self._administration.revoke(_uuid(request.grant_id, "grant_id"), actor=actor)
         return pb.RevokeGrantResponse(grant=_grant(record))
 
 
@@ -98,6 +102,20 @@ def _grant(record: GrantRecord) -> pb.Grant:
         refresh_expires_at=_timestamp(record.refresh_expires_at),
         ended_at=_timestamp(record.ended_at),
         end_reason=_END_REASONS[record.end_reason] if record.end_reason else pb.END_REASON_UNSPECIFIED,
+        live=record.live,
+    )
+
+
+def _grant_event(event: TimelineEvent) -> pb.GrantEvent:
+    return pb.GrantEvent(
+        occurred_at=_timestamp(event.occurred_at),
+        event=event.event,
+        outcome=event.outcome,
+        actor=event.actor,
+        source=event.source,
+        detail=event.detail,
+        attributes=event.attributes,
+        request_id=event.request_id,
     )
 
 

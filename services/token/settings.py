@@ -6,7 +6,15 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from tallystick.runtime.settings import PREFIX, Listen, ListenAddress, PostgresDsn, Settings, SettingsError
+from tallystick.runtime.settings import (
+    PREFIX,
+    FailuresPerSource,
+    Listen,
+    ListenAddress,
+    PostgresDsn,
+    Settings,
+    SettingsError,
+)
 
 _SCHEME = re.compile(r"(?:dns|ipv4|ipv6):(?://[^/]*/)?")
 
@@ -37,6 +45,12 @@ class TokenSettings(Settings):
     """How long a refresh token works when it is not used."""
     refresh_grace_seconds: Annotated[int, Field(ge=0, le=300)] = 10
     """How long a replaced refresh token still gets its successor, as answers are lost. All replicas must agree."""
+    audit_retention_days: Annotated[int, Field(ge=1, le=3660)] = 90
+    """How long audit events are kept. All replicas should agree."""
+
+    secret_failures_per_source: FailuresPerSource = 100
+    """Wrong client secrets that one address (of IPv6, one /64) may send to a replica in a minute, beside ten for each
+    client. The right secret always passes."""
 
     def check(self) -> None:
         """Raise `SettingsError` when settings contradict one another."""

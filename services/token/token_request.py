@@ -8,9 +8,12 @@ from tallystick.oauth2.parameters import Parameters
 ONCE = frozenset(
     {
         "grant_type", "client_id", "client_secret", "scope", "redirect_uri", "code", "code_verifier", "refresh_token",
+        "label",
     }
 )  # fmt: skip
 """The parameters that may be sent once; `resource` may repeat (RFC 8707 §2)."""
+
+_LONGEST_LABEL = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class TokenRequest:
     scope: str | None
     resources: tuple[str, ...]
     redirect_uri: str | None
+    label: str | None
     code: str | None = field(repr=False)
     code_verifier: str | None = field(repr=False)
     refresh_token: str | None = field(repr=False)
@@ -36,10 +40,19 @@ def parse_token_request(parameters: Parameters) -> TokenRequest:
         scope=parameters.optional("scope"),
         resources=parameters.all("resource"),
         redirect_uri=parameters.optional("redirect_uri"),
+        label=_label(parameters),
         code=parameters.optional("code"),
         code_verifier=parameters.optional("code_verifier"),
         refresh_token=parameters.optional("refresh_token"),
     )
+
+
+def _label(parameters: Parameters) -> str | None:
+    """Return what the client wants the access token for, in words of its own that operators read."""
+    label = parameters.optional("label")
+    if label is not None and (len(label) > _LONGEST_LABEL or not label.isprintable()):
+        raise InvalidRequest(f"label must be at most {_LONGEST_LABEL} printable characters")
+    return label
 
 
 def needed(value: str | None, name: str) -> str:

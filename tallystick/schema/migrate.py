@@ -1,4 +1,4 @@
-"""Bring a database to the newest revision."""
+"""Bring a database to a newer revision."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -16,8 +16,8 @@ _LOCK = 7453886200
 _CONNECT_TIMEOUT_SECONDS = 10
 
 
-def migrate(dsn: str) -> str:
-    """Create the roles, run what is missing, and return the revision reached.
+def migrate(dsn: str, *, to: str = revision.REQUIRED) -> str:
+    """Create the roles, run what is missing up to a revision, the newest unless told otherwise, and return it.
 
     Several may start at once: each waits for a session-level advisory lock, so the connection must be direct and not
     through a transaction-mode pooler. Raises `psycopg.Error` when the database cannot be reached or refuses.
@@ -33,9 +33,9 @@ def migrate(dsn: str) -> str:
         lock.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         lock.execute((folder / "roles.sql").read_bytes())
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
         connection.commit()
-    return revision.REQUIRED
+    return to
 
 
 def _connect(dsn: str) -> psycopg.Connection:

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import LiteralString, Protocol
 from uuid import UUID, uuid4
 
@@ -15,8 +15,11 @@ from services.token.adapters.postgres_families import PostgresFamilies
 from services.token.adapters.postgres_grant_records import PostgresGrantRecords
 from services.token.adapters.postgres_grants import PostgresGrants
 from services.token.adapters.postgres_partitions import PostgresPartitions
+from services.token.adapters.postgres_tokens import PostgresAccessTokens
+from services.token.partition_plan import ACCESS_TOKENS
 from services.token.partitions import PartitionKeeper
-from services.token.ports import GrantRecords, Grants, RefreshFamilies
+from services.token.ports import AccessTokens, GrantRecords, Grants, RefreshFamilies
+from tallystick.runtime.audit_event import AuditEvent, EventKind, Outcome
 from tallystick.runtime.postgres import AsyncPostgres
 from tests.fakes.grants import FakeGrantStore, Party
 from tests.support.databases import Database
@@ -44,6 +47,11 @@ class World(Protocol):
     def families(self) -> RefreshFamilies: ...
     @property
     def records(self) -> GrantRecords: ...
+    @property
+    def access_tokens(self) -> AccessTokens: ...
+
+    def now(self) -> datetime:
+        """Return the store's time."""
 
     async def couple(self) -> Couple:
         """Register a client and a user with a consent."""
@@ -66,13 +74,22 @@ class World(Protocol):
     async def invalidations_of(self, grant_id: UUID) -> int:
         """Count how often the log says that a grant must be read again."""
 
+    async def events_of(self, grant_id: UUID) -> list[AuditEvent]:
+        """Return what was told of a grant, oldest first."""
+
+    async def events_of_client(self, client_id: str) -> list[AuditEvent]:
+        """Return what was told of a client, oldest first."""
+
 
 class FakeWorld:
     """The world of the fake."""
 
     def __init__(self) -> None:
-        self._store = FakeGrantStore()
-        self.grants = self.families = self.records = self._store
+        self._store = FakeGrantStore(now=datetime.now(UTC))
+        self.grants = self.families = self.records = self.access_tokens = self._store
+
+    def now(self) -> datetime:
+        return self._store.now
 
     async def couple(self) -> Couple:
         couple = new_couple()
@@ -114,6 +131,12 @@ class FakeWorld:
     async def invalidations_of(self, grant_id: UUID) -> int:
         return self._store.invalidations.count(("grant", str(grant_id)))
 
+    async def events_of(self, grant_id: UUID) -> list[AuditEvent]:
+        return [event for event in self._store.events if event.grant_id == grant_id]
+
+    async def events_of_client(self, client_id: str) -> list[AuditEvent]:
+        return [event for event in self._store.events if event.client_id == client_id]
+
 
 _ADD_CLIENT: LiteralString = """
 INSERT INTO clients (client_id, name, version, client_type, application_type, redirect_uris, grant_types,
@@ -136,6 +159,11 @@ UPDATE grants SET
     rotated_at = ARRAY(SELECT at - %(by)s::interval FROM unnest(rotated_at) WITH ORDINALITY AS r (at, n) ORDER BY n)
 WHERE grant_id = %(grant_id)s
 """
+_EVENTS: LiteralString = """
+SELECT event, outcome, actor, client_id, user_id, grant_id, error, detail, attributes, service
+FROM audit_events WHERE grant_id = %(grant_id)s OR client_id = %(client_id)s
+ORDER BY occurred_at, event = 'grant_ended', event_id
+"""
 
 
 class PostgresWorld:
@@ -144,7 +172,11 @@ class PostgresWorld:
     def __init__(self, postgres: AsyncPostgres, owner: AsyncConnection[DictRow]) -> None:
         self.grants, self.families = PostgresGrants(postgres), PostgresFamilies(postgres)
         self.records = PostgresGrantRecords(postgres)
+        self.access_tokens = PostgresAccessTokens(postgres)
         self._owner = owner
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
     async def couple(self) -> Couple:
         couple = new_couple()
@@ -189,6 +221,19 @@ class PostgresWorld:
         statement = "SELECT key FROM invalidations WHERE kind = 'grant' AND key = %s::uuid::text"
         return len(await (await self._owner.execute(statement, (grant_id,))).fetchall())
 
+    async def events_of(self, grant_id: UUID) -> list[AuditEvent]:
+        return await self._events({"grant_id": grant_id, "client_id": None})
+
+    async def events_of_client(self, client_id: str) -> list[AuditEvent]:
+        return await self._events({"grant_id": None, "client_id": client_id})
+
+    async def _events(self, values: dict[str, object]) -> list[AuditEvent]:
+        rows = await (await self._owner.execute(_EVENTS, values)).fetchall()
+        assert {row.pop("service") for row in rows} <= {"token"}
+        return [
+            AuditEvent(kind=EventKind(row.pop("event")), outcome=Outcome(row.pop("outcome")), **row) for row in rows
+        ]
+
     async def _change(self, couple: Couple, statement: LiteralString) -> None:
         values = {"client_id": couple.client_id, "user_id": couple.user_id}
         changed = await self._owner.execute(statement, values)
@@ -201,7 +246,7 @@ async def postgres_world(database: Database) -> AsyncIterator[PostgresWorld]:
     postgres = AsyncPostgres(database.dsn("tallystick_token"), name="token", size=10)
     await postgres.open()
     try:
-        partitions = PostgresPartitions(postgres, database.dsn("tallystick_partitions"))
+        partitions = PostgresPartitions(postgres, database.dsn("tallystick_partitions"), ACCESS_TOKENS)
         await PartitionKeeper(partitions, interval_seconds=300, start_seconds=30).prepare()
         owner = await AsyncConnection.connect(database.dsn(), autocommit=True, row_factory=dict_row)
         async with owner:

@@ -10,12 +10,14 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
+from services.token.events import grant_ended
 from services.token.model import (
     AccessTokenRecord,
     CheckedCode,
     EndReason,
     FamilyState,
     GrantFilter,
+    GrantParties,
     GrantPosition,
     Redemption,
     RefreshFamily,
@@ -25,6 +27,7 @@ from services.token.model import (
 from tallystick.oauth2.opaque_token import bucket_of
 from tallystick.oauth2.pkce import CodeChallenge, CodeChallengeMethod, s256
 from tallystick.oauth2.refresh_token import RefreshToken
+from tallystick.runtime.audit_event import AuditEvent, EventKind
 from tests.contracts.grant_store_worlds import Couple, FakeWorld, World, postgres_world
 from tests.support.databases import Database
 
@@ -45,10 +48,10 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
             yield world
 
 
-def access_token(client_id: str, grant_id: UUID | None) -> AccessTokenRecord:
-    """Return a record as an issuer draws it."""
+def access_token(client_id: str, grant_id: UUID | None, *, expires_at: datetime | None = None) -> AccessTokenRecord:
+    """Return a record as an issuer draws it, for ten minutes unless asked otherwise."""
     issued_at = datetime.now(UTC)
-    expires_at = issued_at + timedelta(minutes=10)
+    expires_at = expires_at or issued_at + timedelta(minutes=10)
     return AccessTokenRecord(
         bucket=bucket_of(expires_at),
         digest=secrets.token_bytes(32),
@@ -60,6 +63,18 @@ def access_token(client_id: str, grant_id: UUID | None) -> AccessTokenRecord:
         issued_at=issued_at,
         expires_at=expires_at,
     )
+
+
+def told(
+    client_id: str, grant_id: UUID | None, kind: EventKind = EventKind.TOKEN_ISSUED, **attributes: str
+) -> AuditEvent:
+    """Return an event as a use case hands it to the store."""
+    return AuditEvent(kind, actor=f"client:{client_id}", client_id=client_id, grant_id=grant_id, attributes=attributes)
+
+
+def end_told(couple: Couple, grant_id: UUID, reason: EndReason) -> tuple[AuditEvent, ...]:
+    """Return the events of an end."""
+    return grant_ended(grant_id, GrantParties(couple.client_id, couple.user_id), reason, actor="operator:test")
 
 
 def refresh_token(family: UUID, generation: int = 0) -> RefreshToken:
@@ -96,7 +111,7 @@ def redemption(couple: Couple, first: RefreshToken | None = None, *, limit: int 
 async def redeem(world: World, attempt: Redemption) -> AccessTokenRecord:
     """Redeem with a fresh access token and return that, whoever wins."""
     token = access_token(attempt.client_id, attempt.code.grant_id)
-    await world.grants.redeem(attempt, token)
+    await world.grants.redeem(attempt, token, told(attempt.client_id, attempt.code.grant_id))
     return token
 
 
@@ -115,7 +130,19 @@ def rotation(presented: RefreshToken, client_id: str) -> Rotation:
 
 async def rotate(world: World, wish: Rotation) -> bool:
     """Rotate with a fresh access token."""
-    return await world.families.rotate(wish, access_token(wish.client_id, wish.presented.family))
+    event = told(wish.client_id, wish.presented.family, EventKind.REFRESHED, generation=str(wish.successor.generation))
+    return await world.families.rotate(wish, access_token(wish.client_id, wish.presented.family), event)
+
+
+async def keep_beside(world: World, state: FamilyState, couple: Couple) -> bool:
+    """Keep a fresh access token beside the current generation."""
+    event = told(couple.client_id, state.grant_id, EventKind.REFRESH_RACED)
+    return await world.families.keep_beside(state, access_token(couple.client_id, state.grant_id), event)
+
+
+async def kinds_of(world: World, grant_id: UUID) -> list[EventKind]:
+    """Return what was told of a grant."""
+    return [event.kind for event in await world.events_of(grant_id)]
 
 
 async def state_of(world: World, token: RefreshToken) -> FamilyState:
@@ -129,33 +156,42 @@ async def state_of(world: World, token: RefreshToken) -> FamilyState:
 
 
 async def test_a_redemption_makes_a_grant_and_a_token_together(world: World) -> None:
-    """Whoever redeems first is told so, and grant and access token are kept."""
+    """Whoever redeems first is told so, and grant, access token and event are kept (OPS-04)."""
     couple = await world.couple()
     attempt = redemption(couple)
     token = access_token(couple.client_id, attempt.code.grant_id)
-    spender = await world.grants.redeem(attempt, token)
+    event = told(couple.client_id, attempt.code.grant_id, scope="photos.read", label="é")
+    spender = await world.grants.redeem(attempt, token, event)
     record = await world.records.get(attempt.code.grant_id)
     assert (attempt.code.grant_id, attempt.redemption_id) == (spender.grant_id, spender.redemption_id)
     assert record is not None
     assert (couple.client_id, couple.user_id, attempt.code.scopes) == (record.client_id, record.user_id, record.scopes)
     assert {token.digest} == await world.tokens_of(attempt.code.grant_id)
+    assert [event] == await world.events_of(attempt.code.grant_id)
 
 
 async def test_a_repeated_redemption_is_recognised(world: World) -> None:
-    """A redemption repeated after a lost answer wins again, and there is no second token (GRPC-02)."""
+    """A redemption repeated after a lost answer wins again, without a second token or event (GRPC-02)."""
     attempt = redemption(await world.couple())
-    token = access_token(attempt.client_id, attempt.code.grant_id)
-    first = await world.grants.redeem(attempt, token)
-    assert first == await world.grants.redeem(attempt, token)
+    token, event = (
+        access_token(attempt.client_id, attempt.code.grant_id),
+        told(attempt.client_id, attempt.code.grant_id),
+    )
+    first = await world.grants.redeem(attempt, token, event)
+    assert first == await world.grants.redeem(attempt, token, event)
     assert {token.digest} == await world.tokens_of(attempt.code.grant_id)
+    assert [event] == await world.events_of(attempt.code.grant_id)
 
 
 async def test_a_second_redemption_loses(world: World) -> None:
-    """Whoever comes later is told who won, and what it brought is not kept (TOK-05)."""
+    """Whoever comes later is told who won, and neither its token nor its event is kept (TOK-05)."""
     winner = redemption(await world.couple())
     loser = replace(winner, redemption_id=uuid4())
     token = await redeem(world, winner)
-    spender = await world.grants.redeem(loser, access_token(loser.client_id, loser.code.grant_id))
+    grant_id = loser.code.grant_id
+    late = told(loser.client_id, grant_id, late="true")
+    spender = await world.grants.redeem(loser, access_token(loser.client_id, grant_id), late)
+    assert late not in await world.events_of(grant_id)
     assert winner.redemption_id == spender.redemption_id
     assert {token.digest} == await world.tokens_of(winner.code.grant_id)
 
@@ -166,21 +202,26 @@ async def test_code_and_grant_are_each_spent_once(world: World) -> None:
     await redeem(world, winner)
     for code in (replace(winner.code, grant_id=uuid4()), replace(winner.code, code_id=secrets.token_urlsafe(16))):
         loser = replace(winner, redemption_id=uuid4(), code=code)
-        spender = await world.grants.redeem(loser, access_token(loser.client_id, code.grant_id))
+        event = told(loser.client_id, code.grant_id)
+        spender = await world.grants.redeem(loser, access_token(loser.client_id, code.grant_id), event)
         assert (winner.code.grant_id, winner.redemption_id) == (spender.grant_id, spender.redemption_id)
 
 
 async def test_of_parallel_redemptions_one_wins(world: World) -> None:
-    """Fifty redemptions of one code at once all name the same winner, and one token is kept (TOK-07)."""
+    """Fifty redemptions of one code at once all name the same winner; one token and event is kept (TOK-07)."""
     attempt = redemption(await world.couple())
     rivals = [replace(attempt, redemption_id=uuid4()) for _ in range(CROWD)]
     grant_id = attempt.code.grant_id
     spenders = await asyncio.gather(
-        *(world.grants.redeem(rival, access_token(rival.client_id, grant_id)) for rival in rivals)
+        *(
+            world.grants.redeem(rival, access_token(rival.client_id, grant_id), told(rival.client_id, grant_id))
+            for rival in rivals
+        )
     )
     assert len(set(spenders)) == 1
     assert spenders[0].redemption_id in {rival.redemption_id for rival in rivals}
     assert len(await world.tokens_of(grant_id)) == 1
+    assert len(await world.events_of(grant_id)) == 1
 
 
 @pytest.mark.parametrize("challenge", [None, CHALLENGE, CodeChallenge("p" * 43, CodeChallengeMethod.PLAIN)])
@@ -190,7 +231,7 @@ async def test_a_spent_code_is_remembered(world: World, challenge: CodeChallenge
     attempt = replace(attempt, code=replace(attempt.code, code_challenge=challenge, redirect_uri_sent=False))
     await redeem(world, attempt)
     code = attempt.code
-    kept = SpentCode(code.grant_id, attempt.client_id, code.code_digest, REDIRECT_URI, False, challenge)
+    kept = SpentCode(code.grant_id, attempt.client_id, code.user_id, code.code_digest, REDIRECT_URI, False, challenge)
     assert kept == await world.grants.spent_code(code.code_id)
 
 
@@ -203,12 +244,18 @@ async def test_an_unknown_code_was_not_spent(world: World) -> None:
 
 
 async def test_a_grant_ends_once(world: World) -> None:
-    """The first end stays, with its reason, and is logged once, however often it is repeated."""
-    attempt = redemption(await world.couple())
+    """The first end stays, with its reason, and is logged and told once, however often it is repeated (TOK-05)."""
+    couple = await world.couple()
+    attempt = redemption(couple)
     grant_id = attempt.code.grant_id
     await redeem(world, attempt)
-    assert await world.grants.end(grant_id, EndReason.CODE_REPLAYED)
-    assert not await world.grants.end(grant_id, EndReason.REVOKED_BY_OPERATOR)
+    events = end_told(couple, grant_id, EndReason.CODE_REPLAYED)
+    assert await world.grants.end(grant_id, EndReason.CODE_REPLAYED, *events)
+    assert not await world.grants.end(grant_id, EndReason.CODE_REPLAYED, *events)
+    assert not await world.grants.end(
+        grant_id, EndReason.REVOKED_BY_OPERATOR, *end_told(couple, grant_id, EndReason.REVOKED_BY_OPERATOR)
+    )
+    assert [told(couple.client_id, grant_id), *events] == await world.events_of(grant_id)
     record = await world.records.get(grant_id)
     assert record is not None
     assert record.end_reason == EndReason.CODE_REPLAYED
@@ -217,20 +264,39 @@ async def test_a_grant_ends_once(world: World) -> None:
 
 
 async def test_what_is_not_there_cannot_end(world: World) -> None:
-    """Ending an unknown grant changes and logs nothing."""
-    grant_id = uuid4()
-    assert not await world.grants.end(grant_id, EndReason.CODE_REPLAYED)
+    """Ending an unknown grant changes, logs and tells nothing."""
+    grant_id, couple = uuid4(), await world.couple()
+    assert await world.grants.parties(grant_id) is None
+    events = end_told(couple, grant_id, EndReason.CODE_REPLAYED)
+    assert not await world.grants.end(grant_id, EndReason.CODE_REPLAYED, *events)
     assert await world.invalidations_of(grant_id) == 0
+    assert await world.events_of(grant_id) == []
 
 
 async def test_of_parallel_ends_one_is_the_first(world: World) -> None:
-    """Many ends at once are one end, and one line in the log."""
-    attempt = redemption(await world.couple())
+    """Many ends at once are one end, one line in the log, and one story (OPS-04)."""
+    couple = await world.couple()
+    attempt = redemption(couple)
     grant_id = attempt.code.grant_id
     await redeem(world, attempt)
-    ends = await asyncio.gather(*(world.grants.end(grant_id, EndReason.CODE_REPLAYED) for _ in range(CROWD)))
+    assert GrantParties(couple.client_id, couple.user_id) == await world.grants.parties(grant_id)
+    events = end_told(couple, grant_id, EndReason.CODE_REPLAYED)
+    ends = await asyncio.gather(*(world.grants.end(grant_id, EndReason.CODE_REPLAYED, *events) for _ in range(CROWD)))
     assert sum(ends) == 1
     assert await world.invalidations_of(grant_id) == 1
+    assert list(events) == (await world.events_of(grant_id))[1:]
+
+
+# Tokens that no grant stands behind
+
+
+async def test_a_clients_own_token_is_told_once(world: World) -> None:
+    """A token that is kept twice, after a lost answer, is one token and one event (OPS-04)."""
+    couple = await world.couple()
+    token, event = access_token(couple.client_id, None), told(couple.client_id, None, label="nightly")
+    for _ in range(2):
+        await world.access_tokens.keep(token, event)
+    assert [event] == await world.events_of_client(couple.client_id)
 
 
 # Rotation
@@ -270,14 +336,31 @@ async def test_a_rotation_replaces_the_generation(world: World) -> None:
 
 
 async def test_of_parallel_rotations_one_wins(world: World) -> None:
-    """Fifty rotations of one generation at once are one rotation (REFR-04)."""
+    """Fifty rotations of one generation at once are one rotation and one event, time after time (REFR-04)."""
     couple = await world.couple()
     first = await new_family(world, couple)
-    outcomes = await asyncio.gather(*(rotate(world, rotation(first, couple.client_id)) for _ in range(CROWD)))
+    presented = first
+    for _ in range(3):
+        wishes = [rotation(presented, couple.client_id) for _ in range(CROWD)]
+        outcomes = await asyncio.gather(*(rotate(world, wish) for wish in wishes))
+        assert sum(outcomes) == 1
+        presented = wishes[outcomes.index(True)].successor
     state = await state_of(world, first)
-    assert sum(outcomes) == 1
-    assert state.generation == 1
-    assert len(await world.tokens_of(first.family)) == 2
+    assert state.generation == 3
+    assert len(await world.tokens_of(first.family)) == 4
+    generations = [event.attributes.get("generation") for event in await world.events_of(first.family)]
+    assert generations == [None, "1", "2", "3"]
+
+
+async def test_a_repeated_rotation_is_told_once(world: World) -> None:
+    """A rotation repeated after a lost answer finds itself done, without a second event (REFR-04)."""
+    couple = await world.couple()
+    first = await new_family(world, couple)
+    wish, token = rotation(first, couple.client_id), access_token(couple.client_id, first.family)
+    event = told(couple.client_id, first.family, EventKind.REFRESHED)
+    assert await world.families.rotate(wish, token, event)
+    assert not await world.families.rotate(wish, token, event)
+    assert await kinds_of(world, first.family) == [EventKind.TOKEN_ISSUED, EventKind.REFRESHED]
 
 
 async def test_the_last_eight_rotations_are_kept(world: World) -> None:
@@ -385,12 +468,13 @@ CHANGES = [
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 async def test_nothing_rotates_after(world: World, change: Change) -> None:
-    """Whatever ends the trust behind a grant ends refreshing at once, and no token is kept (REFR-06, REFR-07)."""
+    """Whatever ends the trust behind a grant ends refreshing at once: no token, no event (REFR-06, REFR-07)."""
     couple = await world.couple()
     first = await new_family(world, couple)
     await change(world, couple, first.family)
     assert not await rotate(world, rotation(first, couple.client_id))
     assert len(await world.tokens_of(first.family)) == 1
+    assert EventKind.REFRESHED not in await kinds_of(world, first.family)
 
 
 # A token beside, within the grace
@@ -402,9 +486,24 @@ async def test_a_token_is_kept_beside_the_current_generation(world: World) -> No
     first = await new_family(world, couple, limit=1)
     assert await rotate(world, rotation(first, couple.client_id))
     state = await state_of(world, first)
-    assert await world.families.keep_beside(state, access_token(couple.client_id, first.family))
+    assert await keep_beside(world, state, couple)
     assert (await state_of(world, first)).limit_left == 0
     assert len(await world.tokens_of(first.family)) == 3
+    expected = [EventKind.TOKEN_ISSUED, EventKind.REFRESHED, EventKind.REFRESH_RACED]
+    assert expected == await kinds_of(world, first.family)
+
+
+async def test_a_token_kept_beside_twice_is_one(world: World) -> None:
+    """What is repeated after a lost answer finds its token kept, without a second event (REFR-04)."""
+    couple = await world.couple()
+    first = await new_family(world, couple)
+    state, token = await state_of(world, first), access_token(couple.client_id, first.family)
+    event = told(couple.client_id, first.family, EventKind.REFRESH_REPEATED)
+    assert await world.families.keep_beside(state, token, event)
+    await rotate(world, rotation(first, couple.client_id))
+    assert await world.families.keep_beside(state, token, event)
+    expected = [EventKind.TOKEN_ISSUED, EventKind.REFRESH_REPEATED, EventKind.REFRESHED]
+    assert expected == await kinds_of(world, first.family)
 
 
 async def test_no_token_is_kept_beside_a_generation_that_is_gone(world: World) -> None:
@@ -413,19 +512,20 @@ async def test_no_token_is_kept_beside_a_generation_that_is_gone(world: World) -
     first = await new_family(world, couple)
     state = await state_of(world, first)
     assert await rotate(world, rotation(first, couple.client_id))
-    assert not await world.families.keep_beside(state, access_token(couple.client_id, first.family))
+    assert not await keep_beside(world, state, couple)
     assert len(await world.tokens_of(first.family)) == 2
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 async def test_no_token_is_kept_beside_after(world: World, change: Change) -> None:
-    """The grace is no way round an end, an expiry or a withdrawal."""
+    """The grace is no way round an end, an expiry or a withdrawal, and nothing is told that was not done."""
     couple = await world.couple()
     first = await new_family(world, couple)
     state = await state_of(world, first)
     await change(world, couple, first.family)
-    assert not await world.families.keep_beside(state, access_token(couple.client_id, first.family))
+    assert not await keep_beside(world, state, couple)
     assert len(await world.tokens_of(first.family)) == 1
+    assert EventKind.REFRESH_RACED not in await kinds_of(world, first.family)
 
 
 @pytest.mark.parametrize("change", CHANGES[3:], ids=lambda change: change.__name__)
@@ -443,6 +543,52 @@ async def test_the_state_says_whether_a_grant_stands(world: World, change: Chang
 async def test_an_unknown_grant_has_no_record(world: World) -> None:
     """Nothing is made up for an id that nobody has."""
     assert await world.records.get(uuid4()) is None
+
+
+async def lives(world: World, grant_id: UUID) -> bool:
+    """Tell whether a grant is shown as live, alone and in a list."""
+    record = await world.records.get(grant_id)
+    assert record is not None
+    wanted = GrantFilter(client_id=record.client_id, user_id=None, include_ended=True)
+    listed = {each.grant_id: each.live for each in await world.records.list(wanted, after=None, limit=1000)}
+    assert listed[grant_id] == record.live
+    return record.live
+
+
+async def issue(world: World, attempt: Redemption, lifetime: timedelta) -> UUID:
+    """Redeem with an access token of a lifetime, told as token tells it."""
+    token = access_token(attempt.client_id, attempt.code.grant_id, expires_at=world.now() + lifetime)
+    event = told(attempt.client_id, token.grant_id, expires_at=token.expires_at.isoformat())
+    await world.grants.redeem(attempt, token, event)
+    return attempt.code.grant_id
+
+
+async def test_a_grant_lives_while_it_can_be_refreshed(world: World) -> None:
+    """With its access token expired a grant still lives, until its refresh token does no more (REFR-06)."""
+    couple, first = await world.couple(), refresh_token(uuid4())
+    await issue(world, redemption(couple, first), timedelta(0))
+    assert await lives(world, first.family)
+    await world.pass_time(first.family, IDLE_LIFETIME)
+    assert not await lives(world, first.family)
+
+
+async def test_a_grant_lives_while_an_access_token_does(world: World) -> None:
+    """Without refresh, or with none left, a grant lives as long as its last access token."""
+    couple = await world.couple()
+    for refreshes in (None, refresh_token(uuid4())):
+        for lifetime, expected in ((timedelta(minutes=10), True), (timedelta(0), False)):
+            first = refreshes and replace(refreshes, family=uuid4())
+            grant_id = await issue(world, redemption(couple, first, limit=0), lifetime)
+            assert await lives(world, grant_id) is expected
+
+
+@pytest.mark.parametrize("change", [CHANGES[0], *CHANGES[3:]], ids=lambda change: change.__name__)
+async def test_no_grant_lives_after(world: World, change: Change) -> None:
+    """Neither refresh token nor access token keeps a grant alive whose ground is gone (REFR-07)."""
+    couple, first = await world.couple(), refresh_token(uuid4())
+    await issue(world, redemption(couple, first), timedelta(minutes=10))
+    await change(world, couple, first.family)
+    assert not await lives(world, first.family)
 
 
 async def test_grants_are_listed_newest_first_and_by_page(world: World) -> None:

@@ -11,6 +11,7 @@ from services.token.model import (
     EndReason,
     FamilyState,
     GrantFilter,
+    GrantParties,
     GrantPosition,
     GrantRecord,
     Redemption,
@@ -20,6 +21,7 @@ from services.token.model import (
     Spender,
     SpentCode,
 )
+from tallystick.runtime.audit_event import AuditEvent
 
 _ROTATIONS_KEPT = 8
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -56,9 +58,10 @@ class FakeGrantStore:
     consents: dict[tuple[UUID, str], Party] = field(default_factory=dict)
     tokens: dict[bytes, AccessTokenRecord] = field(default_factory=dict)
     invalidations: list[tuple[str, str]] = field(default_factory=list)
+    events: list[AuditEvent] = field(default_factory=list)
     _grants: dict[UUID, _Grant] = field(default_factory=dict)
 
-    async def redeem(self, redemption: Redemption, token: AccessTokenRecord) -> Spender:
+    async def redeem(self, redemption: Redemption, token: AccessTokenRecord, event: AuditEvent) -> Spender:
         await asyncio.sleep(0)
         code, family = redemption.code, redemption.family
         for grant_id, other in self._grants.items():
@@ -67,7 +70,7 @@ class FakeGrantStore:
         self._grants[code.grant_id] = _Grant(
             redemption, self.now, None if family is None else self._begun(redemption, family)
         )
-        self.tokens[token.digest] = token
+        self._keep(token, event)
         return Spender(code.grant_id, redemption.redemption_id)
 
     async def spent_code(self, code_id: str) -> SpentCode | None:
@@ -78,6 +81,7 @@ class FakeGrantStore:
                 return SpentCode(
                     grant_id,
                     grant.redemption.client_id,
+                    code.user_id,
                     code.code_digest,
                     code.redirect_uri,
                     code.redirect_uri_sent,
@@ -85,12 +89,18 @@ class FakeGrantStore:
                 )
         return None
 
-    async def end(self, grant_id: UUID, reason: EndReason) -> bool:
+    async def parties(self, grant_id: UUID) -> GrantParties | None:
+        await asyncio.sleep(0)
+        grant = self._grants.get(grant_id)
+        return None if grant is None else GrantParties(grant.redemption.client_id, grant.redemption.code.user_id)
+
+    async def end(self, grant_id: UUID, reason: EndReason, *events: AuditEvent) -> bool:
         await asyncio.sleep(0)
         grant = self._grants.get(grant_id)
         if grant is None or grant.ended_at is not None:
             return False
         grant.ended_at, grant.end_reason = self.now, reason
+        self.events += events
         self.invalidations.append(("grant", str(grant_id)))
         return True
 
@@ -101,7 +111,7 @@ class FakeGrantStore:
             return None
         return replace(grant.state, now=self.now, ended=grant.ended_at is not None, stands=self._stands(grant))
 
-    async def rotate(self, rotation: Rotation, token: AccessTokenRecord) -> bool:
+    async def rotate(self, rotation: Rotation, token: AccessTokenRecord, event: AuditEvent) -> bool:
         await asyncio.sleep(0)
         presented = rotation.presented
         grant = self._grants.get(presented.family)
@@ -120,29 +130,29 @@ class FakeGrantStore:
             rotations=(*state.rotations, rotated)[-_ROTATIONS_KEPT:],
         )
         grant.refreshed_at = self.now
-        self.tokens[token.digest] = token
+        self._keep(token, event)
         return True
 
-    async def keep_beside(self, state: FamilyState, token: AccessTokenRecord) -> bool:
+    async def keep_beside(self, state: FamilyState, token: AccessTokenRecord, event: AuditEvent) -> bool:
         await asyncio.sleep(0)
         grant = self._grants.get(state.grant_id)
         if grant is None or not self._is_current(grant, state.generation, state.digest):
-            return False
-        self.tokens[token.digest] = token
+            return token.digest in self.tokens
+        self._keep(token, event)
         return True
 
-    async def keep(self, token: AccessTokenRecord) -> None:
+    async def keep(self, token: AccessTokenRecord, event: AuditEvent) -> None:
         await asyncio.sleep(0)
-        self.tokens[token.digest] = token
+        self._keep(token, event)
 
     async def get(self, grant_id: UUID) -> GrantRecord | None:
         await asyncio.sleep(0)
         grant = self._grants.get(grant_id)
-        return None if grant is None else _record(grant_id, grant)
+        return None if grant is None else self._record(grant_id, grant)
 
     async def list(self, wanted: GrantFilter, *, after: GrantPosition | None, limit: int) -> Sequence[GrantRecord]:
         await asyncio.sleep(0)
-        records = [_record(grant_id, grant) for grant_id, grant in self._grants.items()]
+        records = [self._record(grant_id, grant) for grant_id, grant in self._grants.items()]
         found = [
             record
             for record in records
@@ -165,12 +175,18 @@ class FakeGrantStore:
                 rotations=tuple(replace(rotated, at=rotated.at - by) for rotated in grant.state.rotations),
             )
 
+    def _keep(self, token: AccessTokenRecord, event: AuditEvent) -> None:
+        if token.digest not in self.tokens:
+            self.tokens[token.digest] = token
+            self.events.append(event)
+
     def _begun(self, redemption: Redemption, family: RefreshFamily) -> FamilyState:
         code = redemption.code
         return FamilyState(
             now=self.now,
             grant_id=code.grant_id,
             client_id=redemption.client_id,
+            user_id=code.user_id,
             client_epoch=code.client_epoch,
             scopes=code.scopes,
             ended=False,
@@ -204,22 +220,31 @@ class FakeGrantStore:
             )
         )
 
+    def _record(self, grant_id: UUID, grant: _Grant) -> GrantRecord:
+        state, code = grant.state, grant.redemption.code
+        return GrantRecord(
+            grant_id=grant_id,
+            client_id=grant.redemption.client_id,
+            user_id=code.user_id,
+            scopes=code.scopes,
+            created_at=grant.created_at,
+            refreshed_at=grant.refreshed_at,
+            refresh_generation=None if state is None else state.generation,
+            refresh_limit_left=None if state is None else state.limit_left,
+            refresh_expires_at=None if state is None else state.expires_at,
+            ended_at=grant.ended_at,
+            end_reason=grant.end_reason,
+            live=self._lives(grant_id, grant),
+        )
 
-def _record(grant_id: UUID, grant: _Grant) -> GrantRecord:
-    state, code = grant.state, grant.redemption.code
-    return GrantRecord(
-        grant_id=grant_id,
-        client_id=grant.redemption.client_id,
-        user_id=code.user_id,
-        scopes=code.scopes,
-        created_at=grant.created_at,
-        refreshed_at=grant.refreshed_at,
-        refresh_generation=None if state is None else state.generation,
-        refresh_limit_left=None if state is None else state.limit_left,
-        refresh_expires_at=None if state is None else state.expires_at,
-        ended_at=grant.ended_at,
-        end_reason=grant.end_reason,
-    )
+    def _lives(self, grant_id: UUID, grant: _Grant) -> bool:
+        refreshable = (
+            grant.state is not None
+            and self.now < min(grant.state.idle_expires_at, grant.state.expires_at)
+            and grant.state.limit_left != 0
+        )
+        has_token = any(token.grant_id == grant_id and self.now < token.expires_at for token in self.tokens.values())
+        return grant.ended_at is None and self._stands(grant) and (refreshable or has_token)
 
 
 def _order(created_at: datetime, grant_id: UUID) -> tuple[timedelta, str]:

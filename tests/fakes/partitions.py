@@ -1,11 +1,11 @@
-"""The partitions of `access_tokens` in memory."""
+"""The partitions of a table in memory."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from services.token.partition_plan import Partitions
+from services.token.partition_plan import ACCESS_TOKENS, PartitionedTable, Partitions
 from tallystick.runtime.failures import Unavailable
 
 
@@ -13,7 +13,7 @@ from tallystick.runtime.failures import Unavailable
 class FakePartitions:
     """Implements `PartitionStore` and `PartitionSession`, and remembers what was done in which order."""
 
-    hour: int
+    present: int
     attached: set[int] = field(default_factory=set)
     half_detached: set[int] = field(default_factory=set)
     detached: set[int] = field(default_factory=set)
@@ -26,11 +26,18 @@ class FakePartitions:
     created: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once a partition is made."""
     done: list[tuple[str, int]] = field(default_factory=list)
+    table: PartitionedTable = ACCESS_TOKENS
 
     async def found(self) -> Partitions:
         if self.mistakes:
             raise self.mistakes.pop(0)
-        return Partitions(self.hour, frozenset(self.attached), frozenset(self.half_detached), frozenset(self.detached))
+        return Partitions(
+            self.table,
+            self.present,
+            frozenset(self.attached),
+            frozenset(self.half_detached),
+            frozenset(self.detached),
+        )
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator["FakePartitions | None"]:
@@ -38,22 +45,22 @@ class FakePartitions:
             raise Unavailable("the database cannot be asked now")
         yield None if self.taken else self
 
-    async def create(self, hour: int) -> None:
-        self.done.append(("create", hour))
-        self.attached.add(hour)
+    async def create(self, period: int) -> None:
+        self.done.append(("create", period))
+        self.attached.add(period)
         self.created.set()
 
-    async def finish_detaching(self, hour: int) -> None:
-        self.done.append(("finish", hour))
-        self.half_detached.remove(hour)
-        self.detached.add(hour)
+    async def finish_detaching(self, period: int) -> None:
+        self.done.append(("finish", period))
+        self.half_detached.remove(period)
+        self.detached.add(period)
 
-    async def detach(self, hour: int) -> None:
+    async def detach(self, period: int) -> None:
         assert not self.half_detached
-        self.done.append(("detach", hour))
-        self.attached.remove(hour)
-        self.detached.add(hour)
+        self.done.append(("detach", period))
+        self.attached.remove(period)
+        self.detached.add(period)
 
-    async def drop(self, hour: int) -> None:
-        self.done.append(("drop", hour))
-        self.detached.remove(hour)
+    async def drop(self, period: int) -> None:
+        self.done.append(("drop", period))
+        self.detached.remove(period)

@@ -13,18 +13,22 @@ from psycopg import errors, sql
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow
 
+from tallystick.runtime.postgres import AsyncPostgres, SyncPostgres
 from tallystick.schema.migrate import migrate
-from tallystick.schema.revision import REQUIRED
+from tallystick.schema.revision import REQUIRED, SchemaTooOld
 from tests.support.databases import Database, Databases
 from tests.support.environment import ROOT, program_environment
-from tests.support.stores import PostgresServer
+from tests.support.stores import PostgresServer, StoreKind
 
 ROLES = ("tallystick_authorize", "tallystick_token", "tallystick_introspect", "tallystick_partitions")
 TABLES = (
-    "access_tokens", "client_scopes", "client_secrets", "clients", "consents", "grants", "invalidations", "operators",
-    "resource_callers", "resources", "scope_covers", "scopes", "services", "users",
+    "access_tokens", "audit_events", "client_scopes", "client_secrets", "clients", "consents", "ended_sessions",
+    "grants", "invalidations", "operators", "resource_callers", "resources", "scope_covers", "scopes", "services",
+    "users",
 )  # fmt: skip
 
+# What a server has that belongs to no single database.
+READ_ROLES = "SELECT rolname AS name FROM pg_roles WHERE NOT starts_with(rolname, 'pg_')"
 # Everything in the database that a migration makes, by name and definition.
 READ_SCHEMA = """
 SELECT table_name || '.' || column_name AS object, data_type || ' ' || is_nullable AS definition
@@ -49,6 +53,23 @@ READ_PUBLIC = """
 SELECT table_name AS name FROM information_schema.role_table_grants
 WHERE table_schema = 'public' AND grantee = 'PUBLIC'
 """
+
+
+@pytest.fixture(scope="module")
+def postgres_without_roles(stores: StoreKind) -> Iterator[PostgresServer]:
+    """A server on which no migration has made roles yet."""
+    with stores.postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def new_postgres(postgres_without_roles: PostgresServer) -> Iterator[PostgresServer]:
+    """A server as it is when new; databases are dropped by who made them, the roles here."""
+    with psycopg.connect(postgres_without_roles.dsn("postgres"), autocommit=True) as owner:
+        before = set(owner.execute(READ_ROLES).fetchall())
+        yield postgres_without_roles
+        for (name,) in set(owner.execute(READ_ROLES).fetchall()) - before:
+            owner.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
 
 def schema_of(database: Database) -> list[dict[str, object]]:
@@ -100,9 +121,9 @@ def test_eight_migrations_at_once(databases: Databases) -> None:
     assert versions == [{"version_num": REQUIRED}]
 
 
-def test_four_sibling_databases_at_once(own_postgres: PostgresServer) -> None:
+def test_four_sibling_databases_at_once(new_postgres: PostgresServer) -> None:
     """On a new server, migrations of sibling databases do not trip over the roles, which belong to all of them."""
-    databases = Databases(own_postgres)
+    databases = Databases(new_postgres)
     with ExitStack() as stack:
         siblings = [stack.enter_context(databases.empty()) for _ in range(4)]
         migrate_together([sibling.dsn() for sibling in siblings for _ in range(2)])
@@ -142,17 +163,20 @@ def owned_by_a_migrator(databases: Databases) -> Iterator[tuple[Database, str]]:
         yield database, make_conninfo(database.dsn(), user="migrator", password="migrator")
 
 
-def test_no_superuser_is_needed(own_postgres: PostgresServer) -> None:
-    """Whoever owns the database and may make roles can migrate, though a role's maker may not act as it by itself."""
-    with owned_by_a_migrator(Databases(own_postgres)) as (database, dsn):
+def test_no_superuser_is_needed(new_postgres: PostgresServer) -> None:
+    """Whoever owns the database and may make roles can migrate it, partitions that another role owns included."""
+    with owned_by_a_migrator(Databases(new_postgres)) as (database, dsn):
+        assert migrate(dsn, to="0001") == "0001"
+        with database.connect("tallystick_partitions") as connection:
+            connection.execute("CREATE TABLE partitions.access_tokens_7 PARTITION OF access_tokens FOR VALUES IN (7)")
         assert migrate(dsn) == REQUIRED
         assert {"name": "access_tokens", "owner": "tallystick_partitions"} in tables_of(database)
         assert migrate(dsn) == REQUIRED
 
 
-def test_siblings_of_one_migrator_at_once(own_postgres: PostgresServer) -> None:
+def test_siblings_of_one_migrator_at_once(new_postgres: PostgresServer) -> None:
     """Siblings that one owner migrates together do not trip over the membership, which belongs to all of them."""
-    databases = Databases(own_postgres)
+    databases = Databases(new_postgres)
     with owned_by_a_migrator(databases) as (first, dsn), ExitStack() as stack:
         siblings = [stack.enter_context(databases.empty()) for _ in range(3)]
         with first.connect() as connection:
@@ -171,9 +195,9 @@ def test_a_schema_that_is_open_to_everybody_is_closed(databases: Databases) -> N
             assert refused(connection, sql.SQL("CREATE TABLE mine (value text)"))
 
 
-def test_a_schema_that_stays_open_is_not_migrated(own_postgres: PostgresServer) -> None:
+def test_a_schema_that_stays_open_is_not_migrated(new_postgres: PostgresServer) -> None:
     """Where the migrator cannot close the schema it says who can, and makes nothing."""
-    with owned_by_a_migrator(Databases(own_postgres)) as (database, dsn):
+    with owned_by_a_migrator(Databases(new_postgres)) as (database, dsn):
         with database.connect() as connection:
             connection.execute("ALTER SCHEMA public OWNER TO CURRENT_USER")
             connection.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
@@ -236,7 +260,10 @@ def test_introspect_cannot_write(database: Database, table: str) -> None:
         ("tallystick_introspect", "operators", {"name", "digest"}),
         ("tallystick_token", "users", {"password_hash", "username"}),
         ("tallystick_token", "clients", {"branding_logo"}),
-        ("tallystick_authorize", "grants", {"grant_id", "refresh_digest", "rotation_nonces"}),
+        ("tallystick_introspect", "audit_events", {"event_id", "source", "attributes"}),
+        ("tallystick_introspect", "ended_sessions", {"digest"}),
+        ("tallystick_token", "ended_sessions", {"digest"}),
+        ("tallystick_authorize", "grants", {"code_digest", "code_challenge", "refresh_digest", "rotation_nonces"}),
         ("tallystick_authorize", "access_tokens", {"digest"}),
         ("tallystick_partitions", "clients", {"client_id"}),
         ("tallystick_partitions", "users", {"user_id"}),
@@ -254,8 +281,8 @@ def test_secrets_are_out_of_reach(database: Database, role: str, table: str, col
 @pytest.mark.parametrize(
     "statement",
     [
-        "DELETE FROM grants",
         "DELETE FROM access_tokens",
+        "UPDATE access_tokens SET scopes = scopes, label = label",
         "UPDATE access_tokens SET expires_at = expires_at",
         "UPDATE grants SET client_id = client_id",
         "UPDATE grants SET user_id = user_id",
@@ -268,12 +295,14 @@ def test_secrets_are_out_of_reach(database: Database, role: str, table: str, col
         "INSERT INTO users DEFAULT VALUES",
         "UPDATE operators SET revoked_at = NULL",
         "UPDATE invalidations SET kind = kind",
-        "DELETE FROM invalidations",
+        "UPDATE audit_events SET event = event",
+        "DELETE FROM audit_events",
+        "DELETE FROM ended_sessions",
         "CREATE TABLE mine (value text)",
     ],
 )
 def test_token_writes_only_what_it_owns(database: Database, statement: LiteralString) -> None:
-    """The role of token changes grants and adds tokens, and nothing else."""
+    """The role of token changes grants, adds and revokes tokens, prunes the log, and nothing else."""
     with database.connect("tallystick_token") as connection:
         assert refused(connection, sql.SQL(statement))
 
@@ -289,6 +318,11 @@ def test_token_writes_only_what_it_owns(database: Database, statement: LiteralSt
         "CREATE TABLE partitions.mine (value text)",
         "UPDATE invalidations SET kind = kind",
         "DELETE FROM invalidations",
+        "DELETE FROM grants",
+        "UPDATE access_tokens SET revoked_at = now()",
+        "UPDATE ended_sessions SET expires_at = now()",
+        "UPDATE audit_events SET event = event",
+        "DELETE FROM audit_events",
         "CREATE TABLE mine (value text)",
         "UPDATE schema_revision SET version_num = '9999'",
     ],
@@ -300,9 +334,9 @@ def test_authorize_writes_only_what_it_owns(database: Database, statement: Liter
 
 
 def test_partitions_role_owns_only_its_tables(database: Database) -> None:
-    """The role that makes and drops partitions owns `access_tokens` and nothing else."""
+    """The role that makes and drops partitions owns the two partitioned tables and nothing else."""
     owned = [row["name"] for row in tables_of(database) if row["owner"] == "tallystick_partitions"]
-    assert owned == ["access_tokens"]
+    assert owned == ["access_tokens", "audit_events"]
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -380,6 +414,17 @@ TOKEN = {
 }
 
 
+EVENT = {
+    "day": "floor(extract(epoch FROM now()) / 86400)",
+    "event_id": "gen_random_uuid()",
+    "occurred_at": "now()",
+    "service": "'token'",
+    "event": "'token_issued'",
+    "outcome": "'success'",
+}
+SESSION = {"digest": "decode(repeat('00', 32), 'hex')", "expires_at": "now()"}
+
+
 def insert(table: str, row: dict[str, str], **changed: str) -> sql.SQL:
     """Return the statement that inserts a row, given as SQL expressions, with some of them changed."""
     values = {**row, **changed}
@@ -387,7 +432,15 @@ def insert(table: str, row: dict[str, str], **changed: str) -> sql.SQL:
 
 
 @pytest.mark.parametrize(
-    ("table", "row"), [("clients", CLIENT), ("grants", GRANT), ("users", USER), ("operators", OPERATOR)]
+    ("table", "row"),
+    [
+        ("clients", CLIENT),
+        ("grants", GRANT),
+        ("users", USER),
+        ("operators", OPERATOR),
+        ("audit_events", EVENT),
+        ("ended_sessions", SESSION),
+    ],
 )
 def test_a_right_row_is_taken(rows: psycopg.Connection, table: str, row: dict[str, str]) -> None:
     """The rows that the refusals below differ from are taken as they are."""
@@ -428,6 +481,12 @@ def test_a_right_row_is_taken(rows: psycopg.Connection, table: str, row: dict[st
         ("grants_end_reason_check", "grants", GRANT, {"ended_at": "now()", "end_reason": "'bored'"}),
         ("grants_refresh_check", "grants", GRANT, {"refresh_generation": "0"}),
         ("grants_rotations_check", "grants", GRANT, {"rotated_at": "ARRAY[now()]"}),
+        ("audit_events_day_check", "audit_events", EVENT, {"occurred_at": "now() + interval '1 day'"}),
+        ("audit_events_service_check", "audit_events", EVENT, {"service": "'introspect'"}),
+        ("audit_events_event_check", "audit_events", EVENT, {"event": "'Token Issued'"}),
+        ("audit_events_outcome_check", "audit_events", EVENT, {"outcome": "'maybe'"}),
+        ("audit_events_attributes_check", "audit_events", EVENT, {"attributes": "'[]'"}),
+        ("ended_sessions_digest_check", "ended_sessions", SESSION, {"digest": "'s'::bytea"}),
         ("scopes_name_check", "scopes", {"name": "'Read All'"}, {}),
         ("invalidations_kind_check", "invalidations", {"kind": "'gossip'", "key": "'k'"}, {}),
         ("client_secrets_client_id_fkey", "client_secrets", {"client_id": "'c'", "digest": OPERATOR["digest"]}, {}),
@@ -459,6 +518,7 @@ def test_a_wrong_row_is_refused(
         ("grants_pkey", "grants", GRANT, {"code_id": "'d'"}),
         ("users_username_key", "users", USER, {"user_id": f"'{uuid4()}'"}),
         ("operators_digest_key", "operators", OPERATOR, {"name": "'bob'"}),
+        ("ended_sessions_pkey", "ended_sessions", SESSION, {"expires_at": "now() + interval '1 hour'"}),
     ],
 )
 def test_a_second_one_is_refused(
@@ -480,10 +540,100 @@ def test_a_token_lies_in_the_hour_of_its_expiry(rows: psycopg.Connection) -> Non
     assert caught.value.diag.constraint_name == "access_tokens_bucket_check"
 
 
+@pytest.mark.parametrize("label", ["''", "repeat('é', 100)"])
+def test_a_label_may_be_so_long(rows: psycopg.Connection, label: str) -> None:
+    """A token's label has a hundred characters at the most."""
+    rows.execute("CREATE TABLE partitions.access_tokens_7 PARTITION OF access_tokens FOR VALUES IN (7)")
+    rows.execute(insert("access_tokens", TOKEN, label=label))
+    with pytest.raises(errors.CheckViolation) as caught:
+        rows.execute(insert("access_tokens", TOKEN, label=f"{label} || repeat('x', 101)"))
+    assert caught.value.diag.constraint_name == "access_tokens_label_check"
+
+
 def test_a_token_without_its_partition_is_refused(rows: psycopg.Connection) -> None:
     """There is no default partition to fall into."""
     with pytest.raises(errors.CheckViolation, match="no partition"):
         rows.execute(insert("access_tokens", TOKEN, bucket="9", expires_at="to_timestamp(9 * 3600)"))
+
+
+# What the version before 0002 writes, to the column.
+_ADD_CONSENT_OF_0001: LiteralString = """
+INSERT INTO consents (user_id, client_id, scopes, scope_versions, redirect_uri)
+SELECT user_id, client_id, '{}', '{}', 'u' FROM users, clients
+ON CONFLICT (user_id, client_id) DO UPDATE SET scopes = excluded.scopes, scope_versions = excluded.scope_versions,
+    redirect_uri = excluded.redirect_uri, updated_at = clock_timestamp()
+"""
+_ADD_GRANT_OF_0001: LiteralString = """
+INSERT INTO grants
+    (grant_id, code_id, code_digest, redemption_id, client_id, user_id, scopes, redirect_uri, redirect_uri_sent,
+     code_challenge, code_challenge_method, client_epoch, user_epoch, consent_epoch, refresh_generation,
+     refresh_digest, refresh_limit_left, refresh_idle_expires_at, refresh_expires_at)
+VALUES
+    (%(grant_id)s, %(grant_id)s::text, sha256('c'), gen_random_uuid(), 'c', gen_random_uuid(), '{}', 'u', true, 'x',
+     'S256', 0, 0, 0, 0, sha256('r'), NULL, now() + interval '1 day', now() + interval '2 days')
+"""
+_ADD_TOKEN_OF_0001: LiteralString = """
+INSERT INTO access_tokens
+    (bucket, digest, grant_id, client_id, client_epoch, scopes, audience, issued_at, expires_at)
+VALUES (7, sha256(%(grant_id)s::text::bytea), %(grant_id)s, 'c', 0, '{}', 'a', now(), to_timestamp(7 * 3600))
+"""
+_END_GRANT_OF_0001: LiteralString = """
+UPDATE grants SET ended_at = clock_timestamp(), end_reason = 'code_replayed'
+WHERE grant_id = %(grant_id)s AND ended_at IS NULL
+"""
+
+
+def write_as_0001(database: Database) -> None:
+    """Write what the version before 0002 does, by its roles."""
+    grant = {"grant_id": uuid4()}
+    with database.connect("tallystick_authorize") as authorize, database.connect("tallystick_token") as token:
+        authorize.execute(_ADD_CONSENT_OF_0001)
+        for statement in (_ADD_GRANT_OF_0001, _ADD_TOKEN_OF_0001, _END_GRANT_OF_0001):
+            assert token.execute(statement, grant).rowcount == 1
+
+
+async def refusal_of(database: Database) -> str:
+    """Return what the services of this version say when they start on a database."""
+    token = AsyncPostgres(database.dsn("tallystick_token"), name="token", size=1)
+    with pytest.raises(SchemaTooOld) as caught:
+        await token.open()
+    await token.close()
+    introspect = SyncPostgres(database.dsn("tallystick_introspect"), name="introspect", size=1)
+    with pytest.raises(SchemaTooOld, match=str(caught.value)):
+        introspect.open()
+    introspect.close()
+    return str(caught.value)
+
+
+async def test_a_database_in_use_moves_from_0001_to_0002(databases: Databases) -> None:
+    """What was there stays, what is new has its first value, and the version before goes on writing (promise 7)."""
+    with databases.empty() as database:
+        migrate(database.dsn(), to="0001")
+        with database.connect() as owner:
+            owner.execute(insert("clients", CLIENT))
+            owner.execute(insert("users", USER))
+        with database.connect("tallystick_partitions") as partitions:
+            partitions.execute("CREATE TABLE partitions.access_tokens_7 PARTITION OF access_tokens FOR VALUES IN (7)")
+        write_as_0001(database)
+        with database.connect() as owner:
+            owner.execute("UPDATE consents SET updated_at = '2026-01-02 03:04:05+00'")
+        said = await refusal_of(database)
+        assert said == "the database has schema 0001, this version needs 0002: run `tallystick migrate`"
+
+        assert migrate(database.dsn()) == REQUIRED
+        with database.connect() as owner:
+            assert owner.execute("SELECT label, revoked_at FROM access_tokens").fetchall() == [
+                {"label": "", "revoked_at": None}
+            ]
+            [consent] = owner.execute("SELECT given_at, updated_at FROM consents").fetchall()
+            [grant] = owner.execute("SELECT end_reason FROM grants").fetchall()
+            days = owner.execute(
+                "SELECT array_agg(substr(relname, 14)::integer - floor(extract(epoch FROM now()) / 86400)::integer"
+                " ORDER BY relname) AS ahead FROM pg_class WHERE relname ~ '^audit_events_[0-9]+$'"
+            ).fetchone()
+        assert consent["given_at"] == consent["updated_at"]
+        assert (grant, days) == ({"end_reason": "code_replayed"}, {"ahead": list(range(8))})
+        write_as_0001(database)
 
 
 def test_positions_become_visible_in_order(database: Database) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import grpc
 import pytest
@@ -42,6 +42,11 @@ class Grants:
         """Call GetGrant."""
         request = pb.GetGrantRequest(grant_id=grant_id)
         return self.stub.GetGrant(request, timeout=SECONDS, metadata=self._metadata).grant
+
+    def timeline(self, grant_id: str) -> pb.GetGrantTimelineResponse:
+        """Call GetGrantTimeline."""
+        request = pb.GetGrantTimelineRequest(grant_id=grant_id)
+        return self.stub.GetGrantTimeline(request, timeout=SECONDS, metadata=self._metadata)
 
     def list(self, request: pb.ListGrantsRequest) -> pb.ListGrantsResponse:
         """Call ListGrants."""
@@ -173,18 +178,18 @@ def test_an_ended_grant_says_why(
     assert grant.HasField("refreshes_left")
 
 
-@pytest.mark.parametrize("call", [Grants.get, Grants.revoke])
+@pytest.mark.parametrize("call", [Grants.get, Grants.timeline, Grants.revoke])
 @pytest.mark.parametrize(
     ("grant_id", "expected"),
     [
-        (str(uuid4()), (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")),
+        (str(UUID(int=1)), (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")),
         ("", (grpc.StatusCode.INVALID_ARGUMENT, "INVALID")),
         ("x", (grpc.StatusCode.INVALID_ARGUMENT, "INVALID")),
         ("'; DROP TABLE grants; --", (grpc.StatusCode.INVALID_ARGUMENT, "INVALID")),
     ],
 )
 def test_a_grant_that_is_not_there(
-    grants: Grants, call: Callable[[Grants, str], pb.Grant], grant_id: str, expected: tuple[grpc.StatusCode, str]
+    grants: Grants, call: Callable[[Grants, str], object], grant_id: str, expected: tuple[grpc.StatusCode, str]
 ) -> None:
     """An unknown id is not found, and what is no id is invalid."""
     with pytest.raises(grpc.RpcError) as error:
@@ -267,22 +272,33 @@ def test_a_client_without_grants_has_an_empty_list(grants: Grants) -> None:
 
 
 def test_revoking_ends_a_grant_once(cluster: Cluster, grants: Grants, owner: Owner) -> None:
-    """A revoked grant has ended by an operator, a repeat changes nothing, and the log has one line."""
+    """A revoked grant has ended by an operator, a repeat changes nothing, log and story have it once (OPS-04)."""
     first = grants.revoke(owner.grant_ids[0])
     assert first.end_reason == pb.END_REASON_REVOKED_BY_OPERATOR
     assert first.HasField("ended_at")
     assert grants.revoke(owner.grant_ids[0]) == first
     assert end_reason_logged(cluster, owner.grant_ids[0]) == 1
+    story = grants.timeline(owner.grant_ids[0])
+    [event] = story.events
+    assert story.grant == first
+    assert (event.event, event.outcome, dict(event.attributes)) == (
+        "grant_ended",
+        "success",
+        {"end_reason": "revoked_by_operator"},
+    )
+    assert event.actor.startswith("operator:")
+    assert event.HasField("occurred_at")
     left = grants.list(pb.ListGrantsRequest(client_id=owner.client_id)).grants
     assert [grant.grant_id for grant in left] == list(owner.grant_ids[1:])
 
 
 def test_revoking_leaves_an_earlier_end_as_it_was(cluster: Cluster, grants: Grants) -> None:
-    """A grant that ended by replay keeps time and reason."""
+    """A grant that ended by replay keeps time and reason, and nobody is told of another end."""
     owner = add_grants(cluster, 1, ended="code_replayed")
     grant = grants.revoke(owner.grant_ids[0])
     assert (grant.end_reason, grant.ended_at) == (pb.END_REASON_CODE_REPLAYED, timestamp(NOW))
     assert end_reason_logged(cluster, owner.grant_ids[0]) == 0
+    assert list(grants.timeline(owner.grant_ids[0]).events) == []
 
 
 @pytest.mark.parametrize(
@@ -324,7 +340,7 @@ def test_a_viewer_looks_and_ends_nothing(cluster: Cluster, owner: Owner) -> None
         assert len(grants.list(pb.ListGrantsRequest(client_id=owner.client_id)).grants) == 5
         with pytest.raises(grpc.RpcError) as error:
             grants.revoke(owner.grant_ids[0])
-        grant = grants.get(owner.grant_ids[0])
+        grant = grants.timeline(owner.grant_ids[0]).grant
     assert refused(error) == (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
     assert not grant.HasField("ended_at")
 

@@ -20,10 +20,11 @@ from tallystick.oauth2.client import AuthMethod
 from tallystick.oauth2.opaque_token import new_access_token
 from tallystick.runtime.grpc_status import failure_of
 from tests.integration.introspect.rows import ClientRow, Rows
+from tests.support.cluster import DRAIN_SECONDS
 from tests.support.databases import Database
 from tests.support.service_process import ServiceProcess
 
-ISSUER = "https://issuer.example"
+ISSUER = "http://127.0.0.1:8080"
 PHOTOS = "https://photos.example"
 INACTIVE = b'{"active":false}'
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -97,7 +98,7 @@ def environment(dsn: str) -> dict[str, object]:
         "HTTP_LISTEN": "127.0.0.1:0",
         "GRPC_LISTEN": "127.0.0.1:0",
         "POSTGRES_DSN": dsn,
-        "DRAIN_SECONDS": 1,
+        "DRAIN_SECONDS": DRAIN_SECONDS,
         "LOG_LEVEL": "debug",
     }
 
@@ -225,11 +226,14 @@ def test_what_is_dead_is_inactive(introspect: Introspect, world: World) -> None:
     grant = rows.grant(world.app, "photos.read")
     revoked = rows.access_token(world.app, "photos.read", audience=PHOTOS, grant=grant).text
     unknown = new_access_token(b"x" * 32, datetime.now(UTC) + timedelta(minutes=5)).text
-    assert introspect.both(revoked, caller)["active"]
+    by_itself = rows.access_token(world.app, "photos.read", audience=PHOTOS)
+    for token in (revoked, by_itself.text):
+        assert introspect.both(token, caller)["active"]
     rows.execute(
         "UPDATE grants SET ended_at = now(), end_reason = 'code_replayed' WHERE grant_id = %(id)s", id=grant.grant_id
     )
-    for token in (expired, unknown, revoked, str(grant.refresh_token)):
+    rows.execute("UPDATE access_tokens SET revoked_at = now() WHERE digest = %(digest)s", digest=by_itself.digest)
+    for token in (expired, unknown, revoked, by_itself.text, str(grant.refresh_token)):
         assert introspect.both(token, caller) == {"active": False}
 
 

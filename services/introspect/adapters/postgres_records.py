@@ -14,7 +14,7 @@ from tallystick.runtime.postgres import SyncPostgres
 FIND_ACCESS_TOKEN: LiteralString = """
 SELECT
     t.client_id, t.client_epoch, t.scopes, t.audience, t.grant_id, t.issued_at, t.expires_at,
-    t.expires_at <= clock_timestamp() AS expired,
+    t.expires_at <= clock_timestamp() AS expired, t.revoked_at IS NOT NULL AS revoked,
     ARRAY(SELECT a.client_id FROM resource_callers a WHERE a.resource = t.audience) AS audience_callers,
     c.enabled AS client_enabled, c.epoch AS client_epoch_now,
     ARRAY(SELECT s.scope FROM client_scopes s WHERE s.client_id = t.client_id) AS client_scopes,
@@ -72,6 +72,7 @@ class PostgresRecords:
             issued_at=row["issued_at"],
             expires_at=row["expires_at"],
             expired=row["expired"],
+            revoked=row["revoked"],
             client=_client(row),
             grant_id=row["grant_id"],
             grant=None if row["grant_client_id"] is None else _grant(row),

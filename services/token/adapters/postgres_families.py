@@ -5,26 +5,25 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
+from services.token.adapters.grant_standing import CLIENT_USER_AND_CONSENT_STAND
 from services.token.adapters.lost_connection import repeated_once
-from services.token.adapters.postgres_tokens import INSERT_TOKEN_FROM, partition_expected, token_values
+from services.token.adapters.postgres_tokens import INSERT_TOKEN_FROM, SERVICE, token_values
 from services.token.model import AccessTokenRecord, FamilyState, Rotated, Rotation
+from tallystick.runtime.audit_event import AuditEvent
+from tallystick.runtime.audit_trail import INSERT_EVENTS_FROM, event_values
 from tallystick.runtime.postgres import AsyncPostgres
 
-# Whether client, user and consent of a grant g are there, enabled, and of the epochs that it was made under.
-_STANDS: LiteralString = """EXISTS (
-        SELECT FROM clients c, users u, consents n
-        WHERE c.client_id = g.client_id AND c.enabled AND c.epoch = g.client_epoch
-            AND 'refresh_token' = ANY (c.grant_types)
-            AND u.user_id = g.user_id AND u.enabled AND u.epoch = g.user_epoch
-            AND n.user_id = g.user_id AND n.client_id = g.client_id AND n.epoch = g.consent_epoch
-    )"""
+# Whether client, user and consent of a grant g stand as they did, and the client may refresh.
+_STANDS: LiteralString = (
+    "EXISTS (SELECT FROM " + CLIENT_USER_AND_CONSENT_STAND + " AND 'refresh_token' = ANY (c.grant_types))"
+)
 
 # A refresh family as it is now, and Postgres's time.
 FIND_FAMILY: LiteralString = (
     """
 SELECT
     clock_timestamp() AS now,
-    g.grant_id, g.client_id, g.client_epoch, g.scopes, g.ended_at IS NOT NULL AS ended, g.refresh_generation,
+    g.grant_id, g.client_id, g.user_id, g.client_epoch, g.scopes, g.ended_at IS NOT NULL AS ended, g.refresh_generation,
     g.refresh_digest, g.refresh_limit_left, g.refresh_idle_expires_at, g.refresh_expires_at, g.rotated_at,
     g.rotated_digests, g.rotation_nonces, g.rotation_key_ids,
     """
@@ -35,8 +34,8 @@ WHERE g.grant_id = %(grant_id)s AND g.refresh_generation IS NOT NULL
 """
 )
 
-# Replace the presented generation if it is the current one and may be refreshed, and keep the new access token. The
-# last eight rotations stay. clock_timestamp() is asked again after a wait for the row, as now() would not be.
+# Replace the presented generation if it is the current one and may be refreshed, and keep the new access token and the
+# event. The last eight rotations stay. clock_timestamp() is asked again after a wait for the row; now() would not be.
 ROTATE: LiteralString = (
     """
 WITH rotated AS (
@@ -68,14 +67,19 @@ WITH rotated AS (
 ), issued AS ("""
     + INSERT_TOKEN_FROM
     + """rotated
+), told AS ("""
+    + INSERT_EVENTS_FROM
+    + """rotated
 )
 SELECT grant_id FROM rotated
 """
 )
 
-# Keep an access token if the family is still of a generation and could be refreshed, whatever limit is left.
+# Keep an access token and the event if the family is still of a generation and could be refreshed, whatever limit is
+# left. A repeat, after a connection was lost, finds the token that the first attempt kept.
 KEEP_BESIDE: LiteralString = (
-    INSERT_TOKEN_FROM
+    "WITH kept AS ("
+    + INSERT_TOKEN_FROM
     + """grants g
 WHERE g.grant_id = %(grant_id)s
     AND g.ended_at IS NULL
@@ -88,6 +92,13 @@ WHERE g.grant_id = %(grant_id)s
     + """
 ON CONFLICT (digest, bucket) DO NOTHING
 RETURNING digest
+), told AS ("""
+    + INSERT_EVENTS_FROM
+    + """kept
+)
+SELECT digest FROM kept
+UNION ALL
+SELECT digest FROM access_tokens WHERE digest = %(token_digest)s AND bucket = %(token_bucket)s
 """
 )
 
@@ -103,8 +114,8 @@ class PostgresFamilies:
         row = await self._postgres.one(FIND_FAMILY, {"grant_id": grant_id})
         return None if row is None else _state(row)
 
-    async def rotate(self, rotation: Rotation, token: AccessTokenRecord) -> bool:
-        """Replace the presented generation and keep a new access token, together; tell whether it did."""
+    async def rotate(self, rotation: Rotation, token: AccessTokenRecord, event: AuditEvent) -> bool:
+        """Replace the presented generation, keep a new access token and the event, together; tell whether it did."""
         presented, successor = rotation.presented, rotation.successor
         values = {
             "grant_id": presented.family,
@@ -116,20 +127,20 @@ class PostgresFamilies:
             "key_id": successor.key_id,
             "idle_lifetime": rotation.idle_lifetime,
             **token_values(token),
+            **event_values(SERVICE, event),
         }
-        async with partition_expected():
-            return await repeated_once(lambda: self._postgres.one(ROTATE, values)) is not None
+        return await repeated_once(lambda: self._postgres.one(ROTATE, values)) is not None
 
-    async def keep_beside(self, state: FamilyState, token: AccessTokenRecord) -> bool:
-        """Keep a new access token if the family is still of this generation; tell whether it was."""
+    async def keep_beside(self, state: FamilyState, token: AccessTokenRecord, event: AuditEvent) -> bool:
+        """Keep a new access token and the event if the family is still of this generation; tell whether it was."""
         values = {
             "grant_id": state.grant_id,
             "generation": state.generation,
             "digest": state.digest,
             **token_values(token),
+            **event_values(SERVICE, event),
         }
-        async with partition_expected():
-            return await repeated_once(lambda: self._postgres.one(KEEP_BESIDE, values)) is not None
+        return await repeated_once(lambda: self._postgres.one(KEEP_BESIDE, values)) is not None
 
 
 def _state(row: DictRow) -> FamilyState:
@@ -140,6 +151,7 @@ def _state(row: DictRow) -> FamilyState:
         now=row["now"],
         grant_id=row["grant_id"],
         client_id=row["client_id"],
+        user_id=row["user_id"],
         client_epoch=row["client_epoch"],
         scopes=tuple(row["scopes"]),
         ended=row["ended"],

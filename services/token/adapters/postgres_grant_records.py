@@ -6,25 +6,57 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
+from services.token.adapters.grant_standing import CLIENT_USER_AND_CONSENT_STAND
 from services.token.model import EndReason, GrantFilter, GrantPosition, GrantRecord
 from tallystick.runtime.postgres import AsyncPostgres
 
-_COLUMNS: LiteralString = """
-SELECT grant_id, client_id, user_id, scopes, created_at, refreshed_at, refresh_generation, refresh_limit_left,
-    refresh_expires_at, ended_at, end_reason
-FROM grants WHERE """
+# Whether a grant g can be refreshed.
+_REFRESHABLE: LiteralString = """'refresh_token' = ANY (c.grant_types)
+            AND g.refresh_idle_expires_at > clock_timestamp() AND g.refresh_expires_at > clock_timestamp()
+            AND (g.refresh_limit_left IS NULL OR g.refresh_limit_left > 0)"""
+
+# Whether it was given an access token that has not expired. The audit knows, as it is told in the statement that keeps
+# the token; `access_tokens` cannot be searched by grant. An access token lives a day at the most.
+_HAS_ACCESS_TOKEN: LiteralString = """EXISTS (
+            SELECT FROM audit_events e
+            WHERE e.grant_id = g.grant_id AND e.day >= floor(extract(epoch FROM now()) / 86400)::integer - 1
+                AND e.event IN ('token_issued', 'refreshed', 'refresh_raced', 'refresh_repeated')
+                AND (e.attributes ->> 'expires_at')::timestamptz > clock_timestamp()
+        )"""
+
+# Whether anything can still be done with it: it has not ended, what it rests on stands, and one of the two holds.
+_LIVES: LiteralString = (
+    "g.ended_at IS NULL AND EXISTS (SELECT FROM "
+    + CLIENT_USER_AND_CONSENT_STAND
+    + " AND ("
+    + _REFRESHABLE
+    + " OR "
+    + _HAS_ACCESS_TOKEN
+    + "))"
+)
+
+_COLUMNS: LiteralString = (
+    """
+SELECT g.grant_id, g.client_id, g.user_id, g.scopes, g.created_at, g.refreshed_at, g.refresh_generation,
+    g.refresh_limit_left, g.refresh_expires_at, g.ended_at, g.end_reason, """
+    + _LIVES
+    + """ AS live
+FROM grants g WHERE """
+)
 
 # One grant.
-GET_GRANT: LiteralString = _COLUMNS + "grant_id = %(grant_id)s"
+GET_GRANT: LiteralString = _COLUMNS + "g.grant_id = %(grant_id)s"
 
 # Conditions of a list. Each is written only when it is wanted, so that an index serves it.
-_OF_CLIENT: LiteralString = "client_id = %(client_id)s AND "
-_OF_USER: LiteralString = "user_id = %(user_id)s AND "
-_LIVE: LiteralString = "ended_at IS NULL AND "
-_AFTER: LiteralString = "created_at <= %(created_at)s AND (created_at < %(created_at)s OR grant_id > %(grant_id)s) AND "
+_OF_CLIENT: LiteralString = "g.client_id = %(client_id)s AND "
+_OF_USER: LiteralString = "g.user_id = %(user_id)s AND "
+_NOT_ENDED: LiteralString = "g.ended_at IS NULL AND "
+_AFTER: LiteralString = (
+    "g.created_at <= %(created_at)s AND (g.created_at < %(created_at)s OR g.grant_id > %(grant_id)s) AND "
+)
 
 # The end of a list: newest first, and by id where two are of one moment.
-_NEWEST_FIRST: LiteralString = "true ORDER BY created_at DESC, grant_id LIMIT %(limit)s"
+_NEWEST_FIRST: LiteralString = "true ORDER BY g.created_at DESC, g.grant_id LIMIT %(limit)s"
 
 
 class PostgresGrantRecords:
@@ -44,7 +76,7 @@ class PostgresGrantRecords:
             _COLUMNS
             + (_OF_CLIENT if wanted.client_id is not None else "")
             + (_OF_USER if wanted.user_id is not None else "")
-            + (_LIVE if not wanted.include_ended else "")
+            + (_NOT_ENDED if not wanted.include_ended else "")
             + (_AFTER if after is not None else "")
             + _NEWEST_FIRST
         )
@@ -72,4 +104,5 @@ def _record(row: DictRow) -> GrantRecord:
         refresh_expires_at=row["refresh_expires_at"],
         ended_at=row["ended_at"],
         end_reason=None if reason is None else EndReason(reason),
+        live=row["live"],
     )

@@ -4,14 +4,16 @@ from typing import LiteralString
 from uuid import UUID
 
 from services.token.adapters.lost_connection import repeated_once
-from services.token.adapters.postgres_tokens import INSERT_TOKEN_FROM, partition_expected, token_values
-from services.token.model import AccessTokenRecord, EndReason, Redemption, Spender, SpentCode
+from services.token.adapters.postgres_tokens import INSERT_TOKEN_FROM, SERVICE, token_values
+from services.token.model import AccessTokenRecord, EndReason, GrantParties, Redemption, Spender, SpentCode
 from tallystick.oauth2.pkce import CodeChallenge, CodeChallengeMethod
+from tallystick.runtime.audit_event import AuditEvent
+from tallystick.runtime.audit_trail import INSERT_EVENTS_FROM, event_values
 from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.postgres import AsyncPostgres, Values
 
-# Spend a code: the grant and its first access token, or nothing if any grant has this code or id already. Without a
-# conflict target, since rivals carry the same code and the same grant id.
+# Spend a code: the grant, its first access token and the event, or nothing if any grant has this code or id already.
+# Without a conflict target, since rivals carry the same code and the same grant id.
 REDEEM: LiteralString = (
     """
 WITH spent AS (
@@ -29,6 +31,9 @@ WITH spent AS (
 ), issued AS ("""
     + INSERT_TOKEN_FROM
     + """spent
+), told AS ("""
+    + INSERT_EVENTS_FROM
+    + """spent
 )
 SELECT grant_id, redemption_id FROM spent
 """
@@ -41,9 +46,12 @@ SELECT grant_id, redemption_id FROM grants WHERE code_id = %(code_id)s OR grant_
 
 # What a spent code was issued for.
 FIND_SPENT_CODE: LiteralString = """
-SELECT grant_id, client_id, code_digest, redirect_uri, redirect_uri_sent, code_challenge, code_challenge_method
+SELECT grant_id, client_id, user_id, code_digest, redirect_uri, redirect_uri_sent, code_challenge, code_challenge_method
 FROM grants WHERE code_id = %(code_id)s
 """
+
+# Whose grant it is.
+FIND_PARTIES: LiteralString = "SELECT client_id, user_id FROM grants WHERE grant_id = %(grant_id)s"
 
 # End a grant that has not ended.
 END_GRANT: LiteralString = """
@@ -52,11 +60,15 @@ WHERE grant_id = %(grant_id)s AND ended_at IS NULL
 RETURNING grant_id
 """
 
-# Tell whoever remembers a grant to read it again, if it was changed in this very transaction.
-LOG_GRANT: LiteralString = """
-INSERT INTO invalidations (kind, key)
-SELECT 'grant', grant_id::text FROM grants WHERE grant_id = %(grant_id)s AND xmin = pg_current_xact_id()::xid
-"""
+# The grant, if it was changed in this very transaction.
+_CHANGED_HERE: LiteralString = "grants g WHERE g.grant_id = %(grant_id)s AND g.xmin = pg_current_xact_id()::xid"
+
+# Tell the audit why it ended.
+TELL_END: LiteralString = INSERT_EVENTS_FROM + _CHANGED_HERE
+
+# Tell whoever remembers a grant to read it again.
+_LOG_FROM: LiteralString = "INSERT INTO invalidations (kind, key) SELECT 'grant', g.grant_id::text FROM "
+LOG_GRANT: LiteralString = _LOG_FROM + _CHANGED_HERE
 
 
 class PostgresGrants:
@@ -65,11 +77,10 @@ class PostgresGrants:
     def __init__(self, postgres: AsyncPostgres) -> None:
         self._postgres = postgres
 
-    async def redeem(self, redemption: Redemption, token: AccessTokenRecord) -> Spender:
+    async def redeem(self, redemption: Redemption, token: AccessTokenRecord, event: AuditEvent) -> Spender:
         """Spend a code, unless somebody did before; return who did."""
-        values = {**_redemption_values(redemption), **token_values(token)}
-        async with partition_expected():
-            row = await repeated_once(lambda: self._postgres.one(REDEEM, values))
+        values = {**_redemption_values(redemption), **token_values(token), **event_values(SERVICE, event)}
+        row = await repeated_once(lambda: self._postgres.one(REDEEM, values))
         if row is None:
             code = redemption.code
             row = await self._postgres.one(FIND_SPENDER, {"code_id": code.code_id, "grant_id": code.grant_id})
@@ -88,24 +99,31 @@ class PostgresGrants:
         return SpentCode(
             grant_id=row["grant_id"],
             client_id=row["client_id"],
+            user_id=row["user_id"],
             code_digest=row["code_digest"],
             redirect_uri=row["redirect_uri"],
             redirect_uri_sent=row["redirect_uri_sent"],
             code_challenge=challenge,
         )
 
-    async def end(self, grant_id: UUID, reason: EndReason) -> bool:
-        """End a grant for good and log that it must be read again; tell whether it had not ended before."""
-        return await repeated_once(lambda: self._end(grant_id, reason))
+    async def parties(self, grant_id: UUID) -> GrantParties | None:
+        """Return whose grant it is; None for an unknown one."""
+        row = await self._postgres.one(FIND_PARTIES, {"grant_id": grant_id})
+        return None if row is None else GrantParties(row["client_id"], row["user_id"])
 
-    async def _end(self, grant_id: UUID, reason: EndReason) -> bool:
-        values = {"grant_id": grant_id, "reason": reason.value}
+    async def end(self, grant_id: UUID, reason: EndReason, *events: AuditEvent) -> bool:
+        """End a grant for good, tell why, and log that it must be read again; say whether it had not ended before."""
+        values = {"grant_id": grant_id, "reason": reason.value, **event_values(SERVICE, *events)}
+        return await repeated_once(lambda: self._end(values))
+
+    async def _end(self, values: Values) -> bool:
         async with self._postgres.transaction() as connection:
-            # One transaction, sent in one go, so that the log's lock never waits for this process. Two statements, so
-            # that the row is locked before the log: all writers do it in this order. Unprepared: a statement that an
-            # aborted pipeline skipped would be taken for prepared ever after.
+            # One transaction, sent in one go, so that the log's lock never waits for this process. Statements of their
+            # own, so that the row is locked before the log: all writers do it in this order. Unprepared: a statement
+            # that an aborted pipeline skipped would be taken for prepared ever after.
             async with connection.pipeline():
                 ended = await connection.execute(END_GRANT, values, prepare=False)
+                await connection.execute(TELL_END, values, prepare=False)
                 await connection.execute(LOG_GRANT, values, prepare=False)
             return ended.rowcount > 0
 

@@ -1,7 +1,8 @@
 """The grant types, and the dispatcher that does what all of them share.
 
 A grant type is a hook: by the time it is called the request is parsed, its client authenticated and allowed to use it.
-What it returns is committed. It cannot skip a shared step, and each refusal and each issue is logged here.
+What it returns is committed, with the event that tells of it. It cannot skip a shared step, each refusal is told to the
+audit here, and each refusal and each issue is logged.
 """
 
 from collections.abc import Mapping
@@ -9,11 +10,14 @@ from datetime import datetime
 from typing import Protocol
 
 from services.token.client_authentication import ClientAuthentication
+from services.token.events import token_refused
 from services.token.model import Client, IssuedTokens
+from services.token.refusal import RefusedOfGrant
 from services.token.token_request import TokenRequest, parse_token_request
 from tallystick.oauth2.client import ClientType, GrantType
-from tallystick.oauth2.errors import OAuthError, UnauthorizedClient, UnsupportedGrantType
+from tallystick.oauth2.errors import OAuthError, TemporarilyUnavailable, UnauthorizedClient, UnsupportedGrantType
 from tallystick.oauth2.parameters import Parameters
+from tallystick.runtime.audit_event import Audit, AuditEvent
 from tallystick.runtime.log import logger
 
 _log = logger(__name__)
@@ -38,9 +42,10 @@ class Grant(Protocol):
 class Dispatcher:
     """Answers token requests."""
 
-    def __init__(self, authentication: ClientAuthentication, grants: Mapping[GrantType, Grant]) -> None:
+    def __init__(self, authentication: ClientAuthentication, grants: Mapping[GrantType, Grant], audit: Audit) -> None:
         self._authentication = authentication
         self._grants = grants
+        self._audit = audit
 
     async def exchange(self, parameters: Parameters, authorization: str | None) -> IssuedTokens:
         """Answer a form and its `Authorization` header.
@@ -48,6 +53,7 @@ class Dispatcher:
         Raises an `OAuthError`, or the `Failure` of a store or neighbour that could not be asked.
         """
         known: Client | None = None
+        client: Client | None = None
         try:
             request = parse_token_request(parameters)
             grant_type = _grant_type(request)
@@ -56,15 +62,14 @@ class Dispatcher:
             client = self._authentication.authenticated(asking)
             grant = _allowed(client, grant_type, self._grants)
             tokens = await grant.exchange(request, client, asking.now)
-        except OAuthError as refusal:
-            # What an unknown client calls itself may be anything, even somebody's secret, and is not logged.
-            _log.info(
-                "token_refused",
-                client_id=known and known.client_id,
-                error=refusal.code,
-                reason=refusal.description,
-                detail=refusal.detail,
+        except RefusedOfGrant as refused:
+            event = token_refused(
+                refused.error, _named(parameters), known, client, grant_id=refused.grant_id, user_id=refused.user_id
             )
+            await self._refused(refused.error, event)
+            raise refused.error from None
+        except OAuthError as error:
+            await self._refused(error, token_refused(error, _named(parameters), known, client))
             raise
         _log.info(
             "token_issued",
@@ -74,6 +79,24 @@ class Dispatcher:
             scopes=tokens.scopes,
         )
         return tokens
+
+    async def _refused(self, error: OAuthError, event: AuditEvent) -> None:
+        # What an unknown client calls itself may be anything, even somebody's secret, and goes nowhere.
+        _log.info(
+            "token_refused",
+            client_id=event.client_id,
+            grant_id=event.grant_id and str(event.grant_id),
+            error=error.code,
+            reason=error.description,
+            detail=error.detail,
+        )
+        if not isinstance(error, TemporarilyUnavailable):
+            await self._audit.record(event)
+
+
+def _named(parameters: Parameters) -> GrantType | None:
+    """Return the grant type that a request names, if it is one of ours, whatever else is wrong with it."""
+    return next((each for each in GrantType if parameters.all("grant_type") == (each.value,)), None)
 
 
 def _grant_type(request: TokenRequest) -> GrantType:

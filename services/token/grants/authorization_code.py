@@ -2,12 +2,16 @@
 
 authorize says whether the code fits; Postgres, and nobody else, says who spent it. Whatever can be refused is refused
 before the code is spent.
+
+A disabled client is refused before any of this, so a replay by it goes unnoticed: all that it holds is suspended.
 """
 
 from datetime import datetime, timedelta
 from typing import NoReturn
+from uuid import UUID
 
 from services.token import redemption
+from services.token.events import code_redeemed
 from services.token.issuer import Entitlement, Issuer
 from services.token.model import (
     CheckedCode,
@@ -21,12 +25,14 @@ from services.token.model import (
     issued,
 )
 from services.token.ports import AuthorizationCodes, CodeMismatch, CodeUnknown, Grants
+from services.token.refusal import concerning
 from services.token.revocation import Revocation
 from services.token.token_request import TokenRequest, needed
 from tallystick.oauth2.authorization_code import parse_authorization_code
 from tallystick.oauth2.errors import InvalidGrant, InvalidTarget
 from tallystick.oauth2.refresh_token import RefreshToken
 from tallystick.oauth2.scope import narrowed
+from tallystick.oauth2.subject import client_subject
 from tallystick.runtime.randomness import Randomness
 
 
@@ -69,14 +75,19 @@ class AuthorizationCodeGrant:
         except CodeUnknown:
             await self._refuse_spent(presented)
             _refuse("the code is unknown or has expired")
+        with concerning(code.grant_id, code.user_id):
+            return await self._redeem(request, client, presented, code, now)
 
+    async def _redeem(
+        self, request: TokenRequest, client: Client, presented: PresentedCode, code: CheckedCode, now: datetime
+    ) -> IssuedTokens:
         scopes = narrowed(code.scopes, client.scopes)
         if not scopes:
             await self._refuse_spent(presented)
             _refuse("the client may ask for none of the approved scopes any more")
         entitlement = Entitlement(code.grant_id, code.client_epoch)
         try:
-            drawn = self._issuer.access_token(client, entitlement, scopes, request.resources, now=now)
+            drawn = self._issuer.access_token(client, entitlement, scopes, request, now=now)
         except InvalidTarget:
             await self._refuse_spent(presented)
             raise
@@ -93,11 +104,11 @@ class AuthorizationCodeGrant:
                 refresh_token.digest, client.refresh_limit, self._refresh_lifetime, self._refresh_idle_lifetime
             )
         attempt = Redemption(self._randomness.uuid(), client.client_id, code, family)
-        spender = await self._grants.redeem(attempt, drawn.record)
+        event = code_redeemed(client, code, drawn.record, family)
+        spender = await self._grants.redeem(attempt, drawn.record, event)
         if spender.redemption_id != attempt.redemption_id:
             # authorize has found nothing wrong with this presentation, so the code is in two hands.
-            await self._revocation.end(spender.grant_id, EndReason.CODE_REPLAYED)
-            _refuse("the code was replayed")
+            await self._replayed(spender.grant_id, client.client_id)
 
     async def _refuse_spent(self, presented: PresentedCode) -> None:
         """Refuse a spent code, and end the grant that it bought if this is a replay; let one pass that nobody spent.
@@ -107,10 +118,14 @@ class AuthorizationCodeGrant:
         spent = await self._grants.spent_code(presented.code.code_id)
         if spent is None:
             return
-        objection = redemption.objection(spent, presented)
-        if objection is not None:
-            _refuse(f"the code was spent, and {objection}")
-        await self._revocation.end(spent.grant_id, EndReason.CODE_REPLAYED)
+        with concerning(spent.grant_id, spent.user_id):
+            objection = redemption.objection(spent, presented)
+            if objection is not None:
+                _refuse(f"the code was spent, and {objection}")
+            await self._replayed(spent.grant_id, presented.client_id)
+
+    async def _replayed(self, grant_id: UUID, client_id: str) -> NoReturn:
+        await self._revocation.end(grant_id, EndReason.CODE_REPLAYED, actor=client_subject(client_id))
         _refuse("the code was replayed")
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from services.token.events import client_credentials_accepted
 from services.token.issuer import Entitlement, Issuer
 from services.token.model import Client, IssuedTokens, issued
 from services.token.ports import AccessTokens
@@ -21,6 +22,6 @@ class ClientCredentialsGrant:
     async def exchange(self, request: TokenRequest, client: Client, now: datetime) -> IssuedTokens:
         """Issue an access token for scopes on the client's own list."""
         scopes = requested_scopes(request.scope, client.scopes)
-        drawn = self._issuer.access_token(client, Entitlement(None, client.epoch), scopes, request.resources, now=now)
-        await self._access_tokens.keep(drawn.record)
+        drawn = self._issuer.access_token(client, Entitlement(None, client.epoch), scopes, request, now=now)
+        await self._access_tokens.keep(drawn.record, client_credentials_accepted(client, drawn.record))
         return issued(drawn, None)

@@ -4,16 +4,19 @@ import hmac
 from datetime import datetime, timedelta
 from typing import NoReturn
 
+from services.token.events import refresh_answered_again, refreshed
 from services.token.issuer import Entitlement, Issuer
 from services.token.model import Client, DrawnAccessToken, EndReason, FamilyState, IssuedTokens, Rotation, issued
 from services.token.ports import RefreshFamilies
 from services.token.refresh_chain import RefreshChain
 from services.token.refresh_rotation import AnswerCurrent, Refuse, Repeat, Rotate, Theft, judge
+from services.token.refusal import concerning
 from services.token.revocation import Revocation
 from services.token.token_request import TokenRequest, needed
 from tallystick.oauth2.errors import InvalidGrant, TemporarilyUnavailable
 from tallystick.oauth2.refresh_token import RefreshToken, parse_refresh_token
 from tallystick.oauth2.scope import narrowed, requested_scopes
+from tallystick.oauth2.subject import client_subject
 from tallystick.runtime.log import logger
 
 _log = logger(__name__)
@@ -56,28 +59,41 @@ class RefreshTokenGrant:
             state = await self._families.state(presented.family)
             if state is None:
                 _refuse("there is no such refresh family")
-            match judge(state, presented, client_id=client.client_id, grace=self._grace):
-                case Refuse(detail):
-                    _refuse(detail)
-                case Theft():
-                    await self._revocation.end(state.grant_id, EndReason.REFRESH_REUSED)
-                    _refuse("a replaced refresh token was used again")
-                case Rotate():
-                    tokens = await self._rotate(presented, self._draw(request, client, state, now), client)
-                case AnswerCurrent(rotations, repeat):
-                    current = self._chain.follow(presented, rotations)
-                    if current is None or not hmac.compare_digest(current.digest, state.digest):
-                        _refuse("the current token cannot be derived")
-                    drawn = self._draw(request, client, state, now)
-                    tokens = await self._answer(state, current, drawn, repeat)
+            with concerning(state.grant_id, state.user_id):
+                tokens = await self._attempt(request, presented, client, state, now)
             if tokens is not None:
                 return tokens
         raise TemporarilyUnavailable("the refresh token is being used elsewhere: try again")
 
-    async def _rotate(self, presented: RefreshToken, drawn: DrawnAccessToken, client: Client) -> IssuedTokens | None:
+    async def _attempt(
+        self, request: TokenRequest, presented: RefreshToken, client: Client, state: FamilyState, now: datetime
+    ) -> IssuedTokens | None:
+        """Do what the token deserves by this state of its family; None when that has changed meanwhile."""
+        match judge(state, presented, client_id=client.client_id, grace=self._grace):
+            case Refuse(detail):
+                _refuse(detail)
+            case Theft():
+                actor = client_subject(client.client_id)
+                await self._revocation.end(state.grant_id, EndReason.REFRESH_REUSED, actor=actor)
+                _refuse("a replaced refresh token was used again")
+            case Rotate():
+                drawn = self._draw(request, client, state, now)
+                tokens = await self._rotate(client, state, presented, drawn)
+            case AnswerCurrent(rotations, repeat):
+                current = self._chain.follow(presented, rotations)
+                if current is None or not hmac.compare_digest(current.digest, state.digest):
+                    _refuse("the current token cannot be derived")
+                drawn = self._draw(request, client, state, now)
+                tokens = await self._answer(client, state, current, drawn, repeat)
+        return tokens
+
+    async def _rotate(
+        self, client: Client, state: FamilyState, presented: RefreshToken, drawn: DrawnAccessToken
+    ) -> IssuedTokens | None:
         successor, nonce = self._issuer.successor(presented)
         rotation = Rotation(presented, successor, client.client_id, nonce, self._idle_lifetime)
-        if await self._families.rotate(rotation, drawn.record) or await self._is_current(successor):
+        event = refreshed(client, state, drawn.record)
+        if await self._families.rotate(rotation, drawn.record, event) or await self._is_current(successor):
             return issued(drawn, successor)
         return None
 
@@ -90,9 +106,10 @@ class RefreshTokenGrant:
         return state is not None and not state.ended and hmac.compare_digest(state.digest, successor.digest)
 
     async def _answer(
-        self, state: FamilyState, current: RefreshToken, drawn: DrawnAccessToken, repeat: Repeat
+        self, client: Client, state: FamilyState, current: RefreshToken, drawn: DrawnAccessToken, repeat: Repeat
     ) -> IssuedTokens | None:
-        if not await self._families.keep_beside(state, drawn.record):
+        event = refresh_answered_again(client, state, drawn.record, repeat)
+        if not await self._families.keep_beside(state, drawn.record, event):
             return None
         _log.info("refresh_repeated", grant_id=str(state.grant_id), kind=repeat.value)
         return issued(drawn, current)
@@ -104,7 +121,7 @@ class RefreshTokenGrant:
             _refuse("the client may ask for none of the granted scopes any more")
         scopes = allowed if request.scope is None else requested_scopes(request.scope, allowed)
         entitlement = Entitlement(state.grant_id, state.client_epoch)
-        return self._issuer.access_token(client, entitlement, scopes, request.resources, now=now)
+        return self._issuer.access_token(client, entitlement, scopes, request, now=now)
 
 
 def _refuse(detail: str) -> NoReturn:

@@ -7,6 +7,7 @@ import click
 
 from tallystick.authorize.v1 import user_pb2
 from tallystick.authorize.v1.user_pb2_grpc import UserServiceStub
+from tallystick.cli import grant_story
 from tallystick.cli.connection import PAGE_SIZE, Operator, pages
 from tallystick.cli.options import for_operators
 from tallystick.cli.output import Printer
@@ -14,7 +15,7 @@ from tallystick.cli.record import record
 from tallystick.token.v1 import grant_pb2
 from tallystick.token.v1.grant_pb2_grpc import GrantServiceStub
 
-COLUMNS = ("grant_id", "client_id", "user_id", "scopes", "created_at", "ended_at", "end_reason")
+COLUMNS = ("grant_id", "client_id", "user_id", "scopes", "created_at", "live", "ended_at", "end_reason")
 
 
 @click.group()
@@ -59,11 +60,12 @@ def list_(operator: Operator, printer: Printer, client_id: str, user: str, ended
 @click.argument("grant_id")
 @for_operators
 def show(operator: Operator, printer: Printer, grant_id: str) -> None:
-    """Show a grant."""
+    """Show a grant and what happened to it, which tells why somebody was signed out."""
     with operator.token() as token:
         stub = GrantServiceStub(token.channel)
-        answer = token.call(stub.GetGrant, grant_pb2.GetGrantRequest(grant_id=grant_id))
-    printer.record(record(answer.grant))
+        answer = token.call(stub.GetGrantTimeline, grant_pb2.GetGrantTimelineRequest(grant_id=grant_id))
+    events = [record(event) for event in answer.events]
+    printer.record_with(record(answer.grant), "events", events, grant_story.COLUMNS, list(map(grant_story.row, events)))
 
 
 @grant.command()

@@ -69,6 +69,18 @@ CREATE INDEX audit_events_occurred_at_idx ON audit_events (occurred_at DESC, eve
 CREATE INDEX audit_events_client_id_idx ON audit_events (client_id, occurred_at DESC) WHERE client_id IS NOT NULL;
 CREATE INDEX audit_events_user_id_idx ON audit_events (user_id, occurred_at DESC) WHERE user_id IS NOT NULL;
 CREATE INDEX audit_events_grant_id_idx ON audit_events (grant_id, occurred_at DESC) WHERE grant_id IS NOT NULL;
+-- The few events, among the many of a client or user, that bear on whatever rests on them.
+CREATE INDEX audit_events_client_standing_idx ON audit_events (client_id, occurred_at DESC) WHERE event IN (
+    'client_updated', 'client_enabled', 'client_disabled', 'client_deleted', 'client_secret_rotated', 'client_revoked'
+);
+CREATE INDEX audit_events_user_standing_idx ON audit_events (user_id, occurred_at DESC) WHERE event IN (
+    'user_enabled', 'user_disabled', 'user_deleted', 'user_password_set', 'consent_withdrawn'
+);
+-- What operators look for: somebody's doings, what was refused, and what does not happen all the time.
+CREATE INDEX audit_events_actor_idx ON audit_events (actor, occurred_at DESC) WHERE actor <> '';
+CREATE INDEX audit_events_refused_idx ON audit_events (occurred_at DESC, event_id) WHERE outcome = 'refused';
+CREATE INDEX audit_events_rare_idx ON audit_events (event, occurred_at DESC)
+    WHERE event NOT IN ('code_issued', 'token_issued', 'refreshed');
 GRANT SELECT, INSERT ON audit_events TO tallystick_authorize, tallystick_token;
 
 GRANT CREATE ON SCHEMA public TO tallystick_partitions;

@@ -91,7 +91,9 @@ class Grant(_message.Message):
     end_reason: Global___EndReason.ValueType
     """Why it ended."""
     live: _builtins.bool
-    """Whether anything can still be done with it: it has not ended, and client, user and consent stand as they did."""
+    """Whether anything can still be done with it: it has not ended, client, user and consent stand as they did, and it
+    can be refreshed or an access token of it has not expired.
+    """
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What was granted."""

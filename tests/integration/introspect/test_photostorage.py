@@ -97,7 +97,7 @@ def photostorage(database: Database, rows: Rows, tmp_path_factory: pytest.TempPa
     """The API over introspect."""
     folder = tmp_path_factory.mktemp("photostorage")
     settings = {
-        "ISSUER": "https://issuer.example",
+        "ISSUER": "http://127.0.0.1:8080",
         "HTTP_LISTEN": "127.0.0.1:0",
         "GRPC_LISTEN": "127.0.0.1:0",
         "POSTGRES_DSN": database.dsn(ROLE),

@@ -17,8 +17,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tallystick.introspect.v1 import introspection_pb2, introspection_pb2_grpc
 from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.postgres import SyncPostgres
+from tallystick.schema.revision import REQUIRED
 from tests.integration.introspect.conftest import ROLE
 from tests.integration.introspect.rows import Rows
+from tests.support.cluster import DRAIN_SECONDS
 from tests.support.databases import Database, Databases
 from tests.support.environment import ROOT, program_environment
 from tests.support.ports import free_ports
@@ -30,11 +32,11 @@ PHOTOS = "https://photos.example"
 
 def settings(dsn: str, **more: object) -> dict[str, object]:
     return {
-        "ISSUER": "https://issuer.example",
+        "ISSUER": "http://127.0.0.1:8080",
         "HTTP_LISTEN": "127.0.0.1:0",
         "GRPC_LISTEN": "127.0.0.1:0",
         "POSTGRES_DSN": dsn,
-        "DRAIN_SECONDS": 1,
+        "DRAIN_SECONDS": DRAIN_SECONDS,
         **more,
     }
 
@@ -79,17 +81,16 @@ class Asked:
 
 
 @pytest.fixture
-def asked(own_postgres: PostgresServer, tmp_path: Path) -> Iterator[Asked]:
+def asked(own_database: Database, tmp_path: Path) -> Iterator[Asked]:
     """A service whose Postgres may be disturbed."""
-    with Databases(own_postgres).migrated() as database:
-        process = ServiceProcess("introspect", settings(database.dsn(ROLE)), tmp_path)
-        process.wait_until_listening()
-        with database.connect() as connection:
-            made = Asked(process, Rows(connection))
-        assert made.over_http().json()["active"]
-        yield made
-        ended = process.stop()
-        assert ended.code == 0, ended.stderr
+    process = ServiceProcess("introspect", settings(own_database.dsn(ROLE)), tmp_path)
+    process.wait_until_listening()
+    with own_database.connect() as connection:
+        made = Asked(process, Rows(connection))
+    assert made.over_http().json()["active"]
+    yield made
+    ended = process.stop()
+    assert ended.code == 0, ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -159,7 +160,7 @@ def test_without_a_schema_it_does_not_start(databases: Databases) -> None:
         code, lines = run(settings(empty.dsn()))
     assert code == 1
     assert lines == [
-        "tallystick introspect: the database has no schema, this version needs 0001: run `tallystick migrate`"
+        f"tallystick introspect: the database has no schema, this version needs {REQUIRED}: run `tallystick migrate`"
     ]
 
 

@@ -16,6 +16,7 @@ from tallystick.oauth2 import opaque_token
 from tallystick.oauth2.authorization_code import AuthorizationCode
 from tallystick.oauth2.opaque_token import CredentialType, new_credential
 from tests.fakes.authorize_service import REDIRECT_URI, VERIFIER, FakeAuthorize
+from tests.support.cluster import DRAIN_SECONDS
 from tests.support.databases import Database
 from tests.support.service_process import ServiceProcess
 
@@ -111,7 +112,7 @@ class Desk:
             "POSTGRES_DSN": self.database.dsn("tallystick_token"),
             "PARTITION_DSN": self.database.dsn("tallystick_partitions"),
             "AUTHORIZE_TARGET": self.authorize.address,
-            "DRAIN_SECONDS": 1,
+            "DRAIN_SECONDS": DRAIN_SECONDS,
             **self._files,
         }
 
@@ -163,6 +164,16 @@ class Desk:
     def refresh(self, client: Client, refresh_token: str, **parameters: str) -> httpx.Response:
         """Refresh."""
         return self.post(client, {"grant_type": "refresh_token", "refresh_token": refresh_token, **parameters})
+
+    @property
+    def revocation_url(self) -> str:
+        """The revocation endpoint of the first replica."""
+        return f"{self.replicas[0].http_url}/oauth2/revoke"
+
+    def revoke(self, client: Client, token: str, **parameters: str) -> httpx.Response:
+        """Revoke a token as a client."""
+        form = {"token": token, **parameters, **client.form}
+        return self.http.post(self.revocation_url, data=form, auth=client.auth)
 
     def row(self, statement: str, *values: object) -> DictRow | None:
         """Read one row as the owner of the database."""

@@ -44,7 +44,7 @@ def assert_never_cached(answer: httpx.Response) -> None:
     assert answer.headers["pragma"] == "no-cache"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "set-cookie" not in answer.headers
-    assert "access-control-allow-origin" not in answer.headers
+    assert "access-control-allow-credentials" not in answer.headers
 
 
 # What is issued
@@ -214,18 +214,48 @@ def test_a_huge_body_is_refused(desk: Desk, robot: Client) -> None:
 
 
 def test_nothing_else_is_served(desk: Desk) -> None:
-    """There is no other route: no documentation, no revocation, no JWKS yet."""
+    """There is no other route: no documentation, no JWKS yet."""
     base = desk.replicas[0].http_url
     for path in (
         "/",
         "/docs",
         "/openapi.json",
         "/oauth2/token/",
-        "/oauth2/revoke",
+        "/oauth2/revoke/",
         "/oauth2/jwks",
         "/oauth2/authorize",
     ):
         assert desk.http.get(f"{base}{path}").status_code == 404
+
+
+# What a token is labelled with
+
+
+def test_a_label_is_kept_and_told_and_not_answered(desk: Desk, robot: Client) -> None:
+    """A label lies with its token and in the event of it, in the client's own words (OPS-04)."""
+    body = desk.post(robot, {"grant_type": "client_credentials", "scope": "profile", "label": "täglich: 1"}).json()
+    assert "label" not in body
+    row = desk.token_row(body["access_token"])
+    assert row is not None
+    assert row["label"] == "täglich: 1"
+    event = desk.row(
+        "SELECT event, actor, source, attributes FROM audit_events WHERE client_id = %s AND attributes ? 'label'",
+        robot.client_id,
+    )
+    assert event is not None
+    assert (event["event"], event["actor"], event["source"]) == (
+        "token_issued",
+        f"client:{robot.client_id}",
+        "127.0.0.1",
+    )
+    assert event["attributes"]["label"] == "täglich: 1"
+
+
+@pytest.mark.parametrize("label", ["x" * 101, "a\nb", "\x1b[2J", "\u202e"])
+def test_a_label_that_cannot_be_shown_is_refused(desk: Desk, robot: Client, label: str) -> None:
+    """A label beyond its ceiling, or that a terminal would obey, is an invalid request (GEN-06, GEN-13)."""
+    answer = desk.post(robot, {"grant_type": "client_credentials", "scope": "profile", "label": label})
+    assert_error(answer, 400, "invalid_request")
 
 
 # Who is refused

@@ -1,5 +1,6 @@
 """Who may ask, with a handful of clients in memory."""
 
+import time
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from tallystick.oauth2.errors import InsufficientScope, InvalidClient, InvalidRe
 from tallystick.oauth2.opaque_token import AccessToken, new_access_token
 from tallystick.oauth2.parameters import Parameters
 from tallystick.oauth2.refresh_token import RefreshToken
+from tallystick.runtime.failure_throttle import FailureThrottle
 
 ISSUER = "https://issuer.example"
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -70,6 +72,7 @@ own = AccessTokenRecord(
     issued_at=NOW,
     expires_at=NOW + timedelta(minutes=10),
     expired=False,
+    revoked=False,
     client=Client(enabled=True, epoch=0, scopes=frozenset({"introspect", "photos.read"})),
     grant_id=None,
     grant=None,
@@ -78,7 +81,7 @@ own = AccessTokenRecord(
 of_a_user = Grant("api", False, 0, 0, 0, ResourceOwner(UUID(int=2), "bob", True, 0), 0)
 tokens = Tokens()
 OWN = tokens.add("own", own)
-authentication = CallerAuthentication(Clients(), tokens, ISSUER)
+authentication = CallerAuthentication(Clients(), tokens, ISSUER, FailureThrottle(time.monotonic, per_source=100))
 
 
 def basic(client_id: str, secret: str) -> str:
@@ -159,6 +162,7 @@ def test_everybody_else_is_refused(authorization: str | None, parameters: Parame
     ("record", "error"),
     [
         pytest.param(replace(own, expired=True), InvalidToken, id="expired"),
+        pytest.param(replace(own, revoked=True), InvalidToken, id="revoked by itself"),
         pytest.param(replace(own, client=None), InvalidToken, id="client deleted"),
         pytest.param(replace(own, client=Client(False, 0, frozenset({"introspect"}))), InvalidToken, id="disabled"),
         pytest.param(replace(own, client_epoch=1), InvalidToken, id="revoked"),

@@ -1,5 +1,6 @@
 """The HTTP endpoint in process, where something goes wrong that no real request brings about."""
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from services.introspect.introspection import Introspect
 from services.introspect.model import AccessTokenRecord, CallerLookup, RefreshTokenRecord
 from tallystick.oauth2.opaque_token import AccessToken
 from tallystick.oauth2.refresh_token import RefreshToken
+from tallystick.runtime.failure_throttle import FailureThrottle
 from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.http import new_app
 from tallystick.runtime.randomness import SystemRandomness
@@ -47,7 +49,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 async def ask(threads: ThreadPoolExecutor, error: Exception, body: bytes | AsyncIterator[bytes]) -> httpx.Response:
     store = Failing(error)
-    authentication = CallerAuthentication(store, store, ISSUER)
+    authentication = CallerAuthentication(store, store, ISSUER, FailureThrottle(time.monotonic, per_source=100))
     app = new_app("introspect", SystemRandomness())
     IntrospectionEndpoint(authentication, Introspect(store, ISSUER), threads).add_to(app)
     transport = httpx.ASGITransport(app)

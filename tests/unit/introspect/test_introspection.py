@@ -47,6 +47,7 @@ of_bob = AccessTokenRecord(
     issued_at=ISSUED,
     expires_at=EXPIRES,
     expired=False,
+    revoked=False,
     client=client,
     grant_id=GRANT_ID,
     grant=grant,
@@ -103,6 +104,8 @@ def test_scopes_follow_what_the_client_may_ask_for_now() -> None:
 
 ACCESS_TOKEN_DOUBTS: dict[str, AccessTokenRecord] = {
     "expired": replace(of_bob, expired=True),
+    "revoked": replace(of_bob, revoked=True),
+    "revoked, of a client": replace(of_the_app, revoked=True),
     "client deleted": replace(of_bob, client=None),
     "client disabled": replace(of_bob, client=replace(client, enabled=False)),
     "client's tokens revoked": replace(of_bob, client=replace(client, epoch=4)),

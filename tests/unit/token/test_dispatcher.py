@@ -89,6 +89,17 @@ async def test_a_confidential_client_authenticates_always(world: World, grant_ty
         "Bearer " + SECRET,
         "",
     ],
+    ids=[
+        "wrong secret",
+        "no secret",
+        "unknown client",
+        "public client with a secret",
+        "public client",
+        "scheme alone",
+        "broken base64",
+        "another scheme",
+        "empty",
+    ],
 )
 async def test_bad_credentials_are_refused(world: World, authorization: str) -> None:
     """A wrong secret, an unknown client, a public one with a secret, a broken header all fail (CAUTH-04, CAUTH-06)."""

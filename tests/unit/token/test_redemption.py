@@ -16,6 +16,7 @@ PRESENTED = PresentedCode(CODE, "client", REDIRECT_URI, VERIFIER)
 SPENT = SpentCode(
     grant_id=UUID(int=1),
     client_id="client",
+    user_id=UUID(int=2),
     code_digest=CODE.digest,
     redirect_uri=REDIRECT_URI,
     redirect_uri_sent=True,

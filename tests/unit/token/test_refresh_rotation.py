@@ -33,6 +33,7 @@ def family(generation: int = 0, *, ages: tuple[float, ...] = (), limit_left: int
         now=NOW,
         grant_id=FAMILY,
         client_id=CLIENT,
+        user_id=UUID(int=2),
         client_epoch=0,
         scopes=("photos.read",),
         ended=False,

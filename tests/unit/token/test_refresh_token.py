@@ -19,6 +19,7 @@ from tallystick.oauth2.errors import (
     UnauthorizedClient,
 )
 from tallystick.oauth2.refresh_token import parse_refresh_token
+from tallystick.runtime.audit_event import AuditEvent
 from tests.fakes.clients import client
 from tests.fakes.grants import FakeGrantStore
 from tests.unit.token.world import GRACE, IDLE_LIFETIME, PUBLIC, World, ring
@@ -298,8 +299,8 @@ async def test_a_replayed_code_ends_refreshing(world: World) -> None:
 class RestlessStore(FakeGrantStore):
     """A store in which somebody else is always a moment faster."""
 
-    async def rotate(self, rotation: Rotation, token: AccessTokenRecord) -> bool:
-        del rotation, token
+    async def rotate(self, rotation: Rotation, token: AccessTokenRecord, event: AuditEvent) -> bool:
+        del rotation, token, event
         return False
 
 
@@ -315,8 +316,8 @@ async def test_endless_rivalry_is_no_bad_token() -> None:
 class ForgetfulStore(FakeGrantStore):
     """A store that rotates and then knows nothing of it, as when the write was repeated after a lost connection."""
 
-    async def rotate(self, rotation: Rotation, token: AccessTokenRecord) -> bool:
-        await super().rotate(rotation, token)
+    async def rotate(self, rotation: Rotation, token: AccessTokenRecord, event: AuditEvent) -> bool:
+        await super().rotate(rotation, token, event)
         return False
 
 
@@ -344,8 +345,8 @@ async def test_without_grace_a_second_use_is_theft() -> None:
 class RevokingStore(ForgetfulStore):
     """A store in which an operator ends the grant just after it was rotated."""
 
-    async def rotate(self, rotation: Rotation, token: AccessTokenRecord) -> bool:
-        await super().rotate(rotation, token)
+    async def rotate(self, rotation: Rotation, token: AccessTokenRecord, event: AuditEvent) -> bool:
+        await super().rotate(rotation, token, event)
         await self.end(rotation.presented.family, EndReason.REVOKED_BY_OPERATOR)
         return False
 

@@ -20,12 +20,13 @@ COMPLETE = {
 
 
 def test_the_defaults_are_those_of_the_design() -> None:
-    """Ten minutes of access, 30 days of refresh, 14 idle, 10 seconds of grace (TOK-11)."""
+    """Ten minutes of access, 30 days of refresh, 14 idle, 10 seconds of grace, 90 days of audit (TOK-11)."""
     settings = TokenSettings.read(COMPLETE)
     assert settings.access_token_lifetime_seconds == 600
     assert settings.refresh_lifetime_seconds == 2_592_000
     assert settings.refresh_idle_lifetime_seconds == 1_209_600
     assert settings.refresh_grace_seconds == 10
+    assert settings.audit_retention_days == 90
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,8 @@ def test_what_is_needed_must_be_set(name: str) -> None:
         ("REFRESH_IDLE_LIFETIME_SECONDS", "-1"),
         ("REFRESH_GRACE_SECONDS", "-1"),
         ("REFRESH_GRACE_SECONDS", "301"),
+        ("AUDIT_RETENTION_DAYS", "0"),
+        ("AUDIT_RETENTION_DAYS", "3661"),
         ("PARTITION_DSN", "not a dsn"),
     ],
 )

@@ -1,6 +1,7 @@
 """token with nothing around it but memory."""
 
 import base64
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -17,8 +18,10 @@ from services.token.revocation import Revocation
 from tallystick.oauth2.client import GrantType
 from tallystick.oauth2.opaque_token import digest
 from tallystick.oauth2.parameters import Parameters
+from tallystick.runtime.failure_throttle import FailureThrottle
 from tallystick.runtime.keys import Key, KeyRing
 from tallystick.runtime.randomness import SystemRandomness
+from tests.fakes.audit import FakeAudit
 from tests.fakes.checked_codes import REDIRECT_URI, VERIFIER, FakeCodes, IssuedCode
 from tests.fakes.clients import FakeClients, client
 from tests.fakes.grants import FakeGrantStore, Party
@@ -47,6 +50,7 @@ class World:
     keys: KeyRing = field(default_factory=lambda: ring("k1"))
     store: FakeGrantStore = field(default_factory=FakeGrantStore)
     codes: FakeCodes = field(default_factory=FakeCodes)
+    audit: FakeAudit = field(default_factory=FakeAudit)
     user_id: UUID = field(default_factory=uuid4)
     grace: timedelta = GRACE
     clients: FakeClients = field(init=False)
@@ -108,7 +112,7 @@ class World:
         revocation = Revocation(self.store)
         issuer = Issuer(ISSUER, timedelta(minutes=10), self.chain, randomness)
         return Dispatcher(
-            ClientAuthentication(self.clients),
+            ClientAuthentication(self.clients, FailureThrottle(time.monotonic, per_source=100)),
             {
                 GrantType.AUTHORIZATION_CODE: AuthorizationCodeGrant(
                     self.codes,
@@ -124,4 +128,5 @@ class World:
                 ),
                 GrantType.CLIENT_CREDENTIALS: ClientCredentialsGrant(issuer, self.store),
             },
+            self.audit,
         )

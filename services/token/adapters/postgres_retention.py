@@ -1,0 +1,128 @@
+"""What is kept for a while only: one statement a batch, bounded, and never waiting for a row that somebody else holds.
+
+Each asks first for a lock of its own transaction, so that of several replicas one works at a time.
+"""
+
+from datetime import timedelta
+from typing import LiteralString
+from uuid import UUID
+
+from services.token.model import EndReason
+from services.token.partition_plan import LONGEST_LIFETIME_HOURS
+from tallystick.runtime.audit_event import EventKind
+from tallystick.runtime.postgres import AsyncPostgres, Values
+
+# The advisory lock that says whose turn it is.
+_TURN = 7453886204
+_BATCH = 1000
+# By then no access token of a grant works; for minutes after the last refresh a replaced refresh token buys another.
+_SETTLED = timedelta(hours=LONGEST_LIFETIME_HOURS + 1)
+_GRANTS_KEPT = timedelta(days=30)
+_LOG_KEPT = timedelta(days=1)
+
+# Look at the next grants in the order of their ids, and end those that are dead for good: client, user or consent are
+# gone or of another epoch (what is merely disabled may come back), or nothing of them works and nothing more can be
+# had. Whether one is dead is judged again of its newest version once it is locked. Nobody who remembers a grant needs
+# to read it again: what introspection says of it stays the same.
+END_DEAD: LiteralString = """
+WITH turn AS MATERIALIZED (
+    SELECT pg_try_advisory_xact_lock(%(turn)s) AS mine
+), page AS MATERIALIZED (
+    SELECT grant_id FROM grants
+    WHERE (SELECT mine FROM turn) AND grant_id > %(after)s
+    ORDER BY grant_id LIMIT %(batch)s
+), dead AS (
+    SELECT g.grant_id, CASE WHEN s.stands THEN %(expired)s ELSE %(withdrawn)s END AS end_reason
+    FROM page JOIN grants g USING (grant_id) CROSS JOIN LATERAL (
+        SELECT EXISTS (
+            SELECT FROM clients c, users u, consents n
+            WHERE c.client_id = g.client_id AND c.epoch = g.client_epoch
+                AND u.user_id = g.user_id AND u.epoch = g.user_epoch
+                AND n.user_id = g.user_id AND n.client_id = g.client_id AND n.epoch = g.consent_epoch
+        ) AS stands
+    ) AS s
+    WHERE g.ended_at IS NULL AND (
+        NOT s.stands
+        OR coalesce(g.refreshed_at, g.created_at) <= clock_timestamp() - %(settled)s::interval AND (
+            g.refresh_generation IS NULL OR g.refresh_limit_left = 0
+            OR least(g.refresh_idle_expires_at, g.refresh_expires_at) <= clock_timestamp()
+        )
+    )
+    ORDER BY g.grant_id
+    FOR UPDATE OF g SKIP LOCKED
+), ended AS (
+    UPDATE grants AS g SET ended_at = clock_timestamp(), end_reason = dead.end_reason
+    FROM dead WHERE g.grant_id = dead.grant_id AND g.ended_at IS NULL
+    RETURNING g.grant_id, g.client_id, g.user_id, g.ended_at, g.end_reason
+), told AS (
+    INSERT INTO audit_events
+        (day, event_id, occurred_at, service, event, outcome, client_id, user_id, grant_id, attributes)
+    SELECT
+        floor(extract(epoch FROM ended_at) / 86400), gen_random_uuid(), ended_at, 'token', %(event)s, 'success',
+        client_id, user_id, grant_id, jsonb_build_object('end_reason', end_reason)
+    FROM ended
+)
+SELECT grant_id FROM page ORDER BY grant_id DESC LIMIT 1
+"""
+
+# Delete grants that ended before the last so many days, the oldest first.
+DELETE_ENDED: LiteralString = """
+WITH turn AS MATERIALIZED (
+    SELECT pg_try_advisory_xact_lock(%(turn)s) AS mine
+), old AS (
+    SELECT grant_id FROM grants
+    WHERE (SELECT mine FROM turn) AND ended_at < clock_timestamp() - %(kept)s::interval
+    ORDER BY ended_at, grant_id LIMIT %(batch)s
+    FOR UPDATE SKIP LOCKED
+)
+DELETE FROM grants WHERE grant_id IN (SELECT grant_id FROM old) RETURNING grant_id
+"""
+
+# Delete old rows of the log, the oldest first. The newest stays, however old: it tells where the log ends.
+FORGET_INVALIDATIONS: LiteralString = """
+WITH turn AS MATERIALIZED (
+    SELECT pg_try_advisory_xact_lock(%(turn)s) AS mine
+), oldest AS (
+    SELECT position, created_at FROM invalidations
+    WHERE (SELECT mine FROM turn) AND position < (SELECT max(position) FROM invalidations)
+    ORDER BY position LIMIT %(batch)s
+)
+DELETE FROM invalidations
+WHERE position IN (SELECT position FROM oldest WHERE created_at < clock_timestamp() - %(kept)s::interval)
+RETURNING position
+"""
+
+
+class PostgresRetention:
+    """Implements `RetentionStore`."""
+
+    def __init__(self, postgres: AsyncPostgres) -> None:
+        self._postgres = postgres
+
+    async def end_dead(self, after: UUID | None) -> UUID | None:
+        """Look at the grants after this one and end those that are dead; return the last one looked at."""
+        values = {
+            "after": after or UUID(int=0),
+            "turn": _TURN,
+            "batch": _BATCH,
+            "settled": _SETTLED,
+            "expired": EndReason.EXPIRED.value,
+            "withdrawn": EndReason.WITHDRAWN.value,
+            "event": EventKind.GRANT_ENDED.value,
+        }
+        row = await self._postgres.one(END_DEAD, values)
+        if row is None:
+            return None
+        last: UUID = row["grant_id"]
+        return last
+
+    async def delete_ended(self) -> int:
+        """Delete grants that ended long ago; return how many."""
+        return await self._count(DELETE_ENDED, {"turn": _TURN, "batch": _BATCH, "kept": _GRANTS_KEPT})
+
+    async def forget_invalidations(self) -> int:
+        """Delete old rows of the log; return how many."""
+        return await self._count(FORGET_INVALIDATIONS, {"turn": _TURN, "batch": _BATCH, "kept": _LOG_KEPT})
+
+    async def _count(self, statement: LiteralString, values: Values) -> int:
+        return len(await self._postgres.all(statement, values))
