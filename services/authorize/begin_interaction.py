@@ -1,7 +1,7 @@
-"""From the query of an authorization request to an interaction: read, look up, check, keep."""
+"""From the query of an authorization request to an interaction: read, look up, check, keep; refusals are audited."""
 
 from services.authorize import checks
-from services.authorize.errors import ShownHere, told_to_client
+from services.authorize.errors import RequestRefused, ShownHere, told_to_client
 from services.authorize.interaction import Interactions
 from services.authorize.model import UNKNOWN_CLIENT, Client
 from services.authorize.pages.error_kind import ErrorKind
@@ -39,24 +39,18 @@ class BeginInteraction:
         Raises `ShownHere` or `Redirected` when it is refused, and `Unavailable` when a store fails before it is clear
         where the client could be told.
         """
-        request = checks.verified(await self._received(query))
-        with told_to_client(request):
-            return await self._interactions.begin(request, browser=browser)
-
-    async def _received(self, query: bytes) -> Received:
-        if len(query) > _MAX_QUERY_BYTES:
-            raise ShownHere(ErrorKind.TOO_LARGE)
+        client = UNKNOWN_CLIENT
         try:
-            parameters, unreadable = parse_query(query)
-        except MalformedForm as error:
-            raise ShownHere(ErrorKind.UNTRUSTED_REQUEST, detail=f"the query is malformed: {error}") from None
-        return Received(
-            parameters,
-            unreadable,
-            client=await self._client(parameters),
-            known_resources=await self._known_resources(parameters),
-            require_pkce=self._require_pkce,
-        )
+            parameters, unreadable = _read(query)
+            client = await self._client(parameters)
+            known_resources = await self._known_resources(parameters)
+            request = checks.verified(Received(parameters, unreadable, client, known_resources, self._require_pkce))
+            with told_to_client(request):
+                return await self._interactions.begin(request, browser=browser)
+        except RequestRefused as refusal:
+            # The client as registered: of what a stranger called it nothing is kept.
+            refusal.client_id = client.client_id or None
+            raise
 
     async def _client(self, parameters: Parameters) -> Client:
         # One that is not named exactly once is the business of the check, and not looked up.
@@ -68,3 +62,12 @@ class BeginInteraction:
         requested = parameters.all("resource")
         registered = await self._resources.known(requested) if requested else frozenset()
         return registered | {self._issuer}
+
+
+def _read(query: bytes) -> tuple[Parameters, frozenset[str]]:
+    if len(query) > _MAX_QUERY_BYTES:
+        raise ShownHere(ErrorKind.TOO_LARGE, detail="the query is too long")
+    try:
+        return parse_query(query)
+    except MalformedForm as error:
+        raise ShownHere(ErrorKind.UNTRUSTED_REQUEST, detail=f"the query is malformed: {error}") from None

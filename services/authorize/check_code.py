@@ -12,6 +12,7 @@ from services.authorize.ports import CodeStore, ConsentStore
 from tallystick.oauth2 import pkce
 from tallystick.oauth2.authorization_code import AuthorizationCode, parse_authorization_code
 from tallystick.oauth2.redirect_uri import matches_authorization_request
+from tallystick.runtime.audit_event import Audit, AuditEvent, EventKind, Outcome
 from tallystick.runtime.failures import NotFound, Refused
 
 CODE_UNKNOWN = "CODE_UNKNOWN"
@@ -33,9 +34,10 @@ class PresentedCode:
 class CheckCode:
     """Compares presented codes with what was stored when they were issued."""
 
-    def __init__(self, codes: CodeStore, consents: ConsentStore) -> None:
+    def __init__(self, codes: CodeStore, consents: ConsentStore, audit: Audit) -> None:
         self._codes = codes
         self._consents = consents
+        self._audit = audit
 
     async def check(self, presented: PresentedCode) -> IssuedCode:
         """Return what the code stands for.
@@ -52,6 +54,7 @@ class CheckCode:
             standing = await self._consents.standing(issued.approval.user_id, issued.client_id)
             mismatch = _lapse(issued, standing)
         if mismatch is not None:
+            await self._audit.record(_mismatched(issued, presented, mismatch))
             detail = f"{mismatch}, code_id {issued.code_id}"
             raise Refused("the code was not issued for this", reason=CODE_MISMATCH, detail=detail)
         return issued
@@ -74,6 +77,19 @@ def _mismatch(issued: IssuedCode, code: AuthorizationCode, presented: PresentedC
     if not pkce.answers(_text(presented.code_verifier), challenge):
         return "the code_verifier does not answer the challenge"
     return None
+
+
+def _mismatched(issued: IssuedCode, presented: PresentedCode, mismatch: str) -> AuditEvent:
+    # Of the client that the code was issued to. Token knows the one that came with it as registered.
+    return AuditEvent(
+        EventKind.CODE_MISMATCHED,
+        Outcome.REFUSED,
+        client_id=issued.client_id,
+        user_id=issued.approval.user_id,
+        grant_id=issued.grant_id,
+        detail=mismatch,
+        attributes={} if presented.client_id == issued.client_id else {"presented_by": presented.client_id},
+    )
 
 
 def _text(octets: bytes | None) -> str | None:

@@ -18,9 +18,13 @@ _log = logger(__name__)
 
 
 class RequestRefused(Exception):
-    """An authorization request is refused. `detail` goes to the log only."""
+    """An authorization request is refused.
+
+    `detail` goes to the log and the audit only. `client_id` names the client if it is registered and known by then.
+    """
 
     detail: str
+    client_id: str | None = None
 
 
 class ShownHere(RequestRefused):
@@ -41,7 +45,8 @@ class Redirected(RequestRefused):
         super().__init__(error.code)
         self.request = request
         self.error = error
-        self.detail = error.detail
+        self.detail = error.detail or error.description
+        self.client_id = request.client_id
 
 
 @contextmanager

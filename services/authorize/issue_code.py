@@ -4,6 +4,8 @@ from services.authorize.model import Approval, IssuedCode
 from services.authorize.ports import CodeStore
 from services.authorize.request import AuthorizationRequest
 from tallystick.oauth2.authorization_code import ID_BYTES, SECRET_BYTES, AuthorizationCode, new_authorization_code
+from tallystick.oauth2.subject import user_subject
+from tallystick.runtime.audit_event import Audit, AuditEvent, EventKind
 from tallystick.runtime.log import logger
 from tallystick.runtime.randomness import Randomness
 
@@ -13,9 +15,10 @@ _log = logger(__name__)
 class IssueCode:
     """Draws codes and keeps what they stand for."""
 
-    def __init__(self, codes: CodeStore, randomness: Randomness, *, lifetime_seconds: int) -> None:
+    def __init__(self, codes: CodeStore, randomness: Randomness, audit: Audit, *, lifetime_seconds: int) -> None:
         self._codes = codes
         self._randomness = randomness
+        self._audit = audit
         self._lifetime_seconds = lifetime_seconds
 
     async def issue(self, request: AuthorizationRequest, approval: Approval) -> AuthorizationCode:
@@ -39,5 +42,15 @@ class IssueCode:
             client_id=issued.client_id,
             user_id=str(approval.user_id),
             scopes=approval.scopes,
+        )
+        await self._audit.record(
+            AuditEvent(
+                EventKind.CODE_ISSUED,
+                actor=user_subject(approval.user_id),
+                client_id=issued.client_id,
+                user_id=approval.user_id,
+                grant_id=issued.grant_id,
+                attributes={"scope": " ".join(approval.scopes)},
+            )
         )
         return code

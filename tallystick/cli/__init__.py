@@ -5,7 +5,8 @@
 - `usage`: exit codes, and every error as one line that says what to do
 - `environment`, `operator_credential`, `connection`: where the services are, who asks, how a call is made
 - `record`, `output`: messages as plain values, and those for people or for scripts
-- `options`: options that several verbs have
+- `options`, `moment`: options that several verbs have, and times as people give them
+- `audit_line`, `audit_follower`: an event in one line, and what is new in the audit
 - `checks/`: what `doctor` looks at
 
 Commands that only talk gRPC work with the extra `cli` alone; `migrate` and `doctor` need `server`, `up` needs `local`.

@@ -1,5 +1,6 @@
 """The command `tallystick`, also as `python -m tallystick.cli`."""
 
+import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
@@ -19,6 +20,7 @@ _COMMANDS = {
     "user": "tallystick.cli.commands.user",
     "grant": "tallystick.cli.commands.grant",
     "operator": "tallystick.cli.commands.operator",
+    "audit": "tallystick.cli.commands.audit",
 }
 
 
@@ -48,6 +50,8 @@ def tallystick() -> None:
 
 def main() -> int:
     """Run the command line and return the exit status."""
+    # What gRPC has to say of its connections, an error of ours says in words for operators.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     for stream in (sys.stdout, sys.stderr):
         # What the terminal's encoding lacks is shown by its number rather than ending the command.
         if isinstance(stream, TextIOWrapper):

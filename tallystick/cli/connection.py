@@ -24,12 +24,19 @@ _OPTIONS = (
     ("grpc.enable_retries", 0),
     # The credential is for the service, not for whatever proxy the environment names.
     ("grpc.enable_http_proxy", 0),
+    # Whoever waits for a service to come back learns soon that it has.
+    ("grpc.max_reconnect_backoff_ms", 2000),
 )
+_GONE_FOR_NOW = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 # Where google.rpc.Status travels: whatever has none of ours was not said by a service.
 _DETAILS = "grpc-status-details-bin"
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
+
+
+class NoAnswer(CommandFailed):
+    """There is no answer now; the same question may have one later."""
 
 
 class PagedResponse(Protocol):
@@ -54,14 +61,20 @@ class Connection:
         self.channel = channel_to(target)
 
     def call(self, method: "grpc.UnaryUnaryMultiCallable[Request, Response]", request: Request) -> Response:
-        """Make a call and return the answer; raise `CommandFailed` with what the service said, or why it could not."""
+        """Make a call and return the answer.
+
+        Raise `CommandFailed` with what the service said, `NoAnswer` with why it said nothing.
+        """
         try:
             return method(request, timeout=SECONDS, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise CommandFailed(self._refusal(error)) from None
+            raise self._failure(error) from None
+
+    def _failure(self, error: Any) -> CommandFailed:
+        # What a call ends with is the call itself too, which its type does not say.
+        return (NoAnswer if error.code() in _GONE_FOR_NOW else CommandFailed)(self._refusal(error))
 
     def _refusal(self, error: Any) -> str:
-        # What a call ends with is the call itself too, which its type does not say.
         code, said = error.code(), error.details() or ""
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return f"{self._service} at {self._target} gave no answer within {SECONDS:.0f} s: see its log"

@@ -45,6 +45,38 @@ class Printer:
         else:
             self.note(f"there are no {name}")
 
+    def record_with(
+        self,
+        record: Record,
+        name: str,
+        records: Sequence[Record],
+        columns: Sequence[str],
+        rows: Sequence[Sequence[str]],
+    ) -> None:
+        """Print a record and a list that belongs to it: for scripts one object, for people rows below the record."""
+        if self._as_json:
+            print(as_json({**record, name: list(records)}))
+            return
+        self.record(record)
+        print()
+        if rows:
+            print_table(columns, rows)
+        else:
+            self.note(f"there are no {name}")
+
+    def lines(self, name: str, records: Sequence[Record], lines: Sequence[str]) -> None:
+        """Print a list: for scripts one object that holds it under its name, for people a line for each."""
+        if self._as_json:
+            print(as_json({name: list(records)}))
+        elif records:
+            print("\n".join(lines))
+        else:
+            self.note(f"there are no {name}")
+
+    def one_of_many(self, record: Record, line: str) -> None:
+        """Print what there is of a list without end, at once: for scripts one object in one line, for people a line."""
+        print(as_json(record) if self._as_json else line, flush=True)
+
     def done(self, verb: str, key: str, value: str) -> None:
         """Say that something is done which leaves no record."""
         print(as_json({key: value}) if self._as_json else f"{verb} {escaped(value)}")

@@ -14,11 +14,13 @@ _WORD_BEGINS = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 def record(message: Message) -> Record:
-    """Return every field of a message; what is absent or unspecified is None."""
+    """Return every field of a message; what is absent or unspecified is None. Maps are of plain values."""
     return {field.name: _field(message, field) for field in message.DESCRIPTOR.fields}
 
 
 def _field(message: Message, field: Any) -> Value:
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return dict(getattr(message, field.name))
     if field.is_repeated:
         return [_value(field, item) for item in getattr(message, field.name)]
     if field.has_presence and not message.HasField(field.name):

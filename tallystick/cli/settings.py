@@ -7,7 +7,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 
-from tallystick.runtime.settings import PREFIX, BaseUrl, SettingsError, named_values
+from tallystick.runtime.forwarded import TrustedProxies
+from tallystick.runtime.settings import PREFIX, BaseUrl, Proxies, SettingsError, named_values
 
 
 class DeploymentSettings(BaseModel):
@@ -21,6 +22,7 @@ class DeploymentSettings(BaseModel):
     postgres_dsn: SecretStr | None = None
     """The database, as a service or its owner."""
     redis_url: SecretStr | None = None
+    trusted_proxies: Proxies = TrustedProxies()
 
     @field_validator("migrate_dsn", "postgres_dsn")
     @classmethod

@@ -13,6 +13,7 @@ import grpc.aio
 import pytest
 
 from tallystick.authorize.v1 import client_pb2
+from tallystick.authorize.v1.audit_pb2_grpc import AuditServiceStub
 from tallystick.authorize.v1.client_pb2_grpc import ClientServiceStub
 from tallystick.authorize.v1.operator_pb2_grpc import OperatorServiceStub
 from tallystick.authorize.v1.resource_pb2_grpc import ResourceServiceStub
@@ -38,6 +39,7 @@ class OperatorServer:
         self.resources: Any = ResourceServiceStub(self.channel)
         self.users: Any = UserServiceStub(self.channel)
         self.operators: Any = OperatorServiceStub(self.channel)
+        self.audit: Any = AuditServiceStub(self.channel)
 
     async def call(self, method: Any, request: object, *, credential: str | None = None) -> Any:
         """Make a call; a refusal raises `grpc.aio.AioRpcError`."""
@@ -69,6 +71,11 @@ class OperatorServer:
         with self.database.connect() as connection:
             rows = connection.execute("SELECT kind, key FROM invalidations ORDER BY position").fetchall()
         return [(row["kind"], row["key"]) for row in rows]
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return what the audit holds, oldest first."""
+        with self.database.connect() as connection:
+            return [dict(row) for row in connection.execute("SELECT * FROM audit_events ORDER BY occurred_at, event")]
 
     async def __aenter__(self) -> Self:
         return self

@@ -7,9 +7,10 @@ from typing import LiteralString
 from psycopg import IntegrityError
 from psycopg.rows import DictRow
 
-from services.authorize.adapters.postgres_registry_transaction import Statement, invalidation, transact
-from services.authorize.registry.model import Client, ClientSettings
+from services.authorize.adapters.postgres_registry_transaction import Change, Statement, invalidation, transact
+from services.authorize.registry.model import Client, ClientSettings, changed_fields
 from tallystick.oauth2.client import ApplicationType, AuthMethod, ClientType, GrantType
+from tallystick.runtime.audit_event import AuditEvent, EventKind
 from tallystick.runtime.failures import AlreadyExists, Invalid, Unavailable
 from tallystick.runtime.postgres import AsyncPostgres
 
@@ -38,13 +39,16 @@ FROM clients WHERE client_id > %(after)s ORDER BY client_id LIMIT %(limit)s
 
 # A new client.
 ADD_CLIENT: LiteralString = """
-INSERT INTO clients (client_id, name, version, description, client_type, application_type, redirect_uris, grant_types,
-    token_endpoint_auth_method, access_token_lifetime_seconds, refresh_limit, allow_plain_pkce,
-    branding_title, branding_logo, branding_header, branding_footer)
-VALUES (%(client_id)s, %(name)s, %(version)s, %(description)s, %(client_type)s, %(application_type)s,
-    %(redirect_uris)s, %(grant_types)s, %(token_endpoint_auth_method)s, %(access_token_lifetime_seconds)s,
-    %(refresh_limit)s, %(allow_plain_pkce)s, %(branding_title)s, %(branding_logo)s, %(branding_header)s,
-    %(branding_footer)s)
+WITH changed AS (
+    INSERT INTO clients (client_id, name, version, description, client_type, application_type, redirect_uris,
+        grant_types, token_endpoint_auth_method, access_token_lifetime_seconds, refresh_limit, allow_plain_pkce,
+        branding_title, branding_logo, branding_header, branding_footer)
+    VALUES (%(client_id)s, %(name)s, %(version)s, %(description)s, %(client_type)s, %(application_type)s,
+        %(redirect_uris)s, %(grant_types)s, %(token_endpoint_auth_method)s, %(access_token_lifetime_seconds)s,
+        %(refresh_limit)s, %(allow_plain_pkce)s, %(branding_title)s, %(branding_logo)s, %(branding_header)s,
+        %(branding_footer)s)
+    RETURNING client_id
+)
 """
 
 # The scopes of a new client.
@@ -54,7 +58,7 @@ INSERT INTO client_scopes (client_id, scope) SELECT %(client_id)s, unnest(%(scop
 
 # A client's settings and scopes replaced, if nobody wrote to its row since it was seen.
 REPLACE_CLIENT: LiteralString = """
-WITH replaced AS (
+WITH changed AS (
     UPDATE clients SET name = %(name)s, version = %(version)s, description = %(description)s,
         client_type = %(client_type)s, application_type = %(application_type)s, redirect_uris = %(redirect_uris)s,
         grant_types = %(grant_types)s, token_endpoint_auth_method = %(token_endpoint_auth_method)s,
@@ -64,20 +68,26 @@ WITH replaced AS (
     WHERE client_id = %(client_id)s AND xmin::text = %(seen)s
     RETURNING client_id
 ), taken AS (
-    DELETE FROM client_scopes USING replaced
-    WHERE client_scopes.client_id = replaced.client_id AND scope <> ALL (%(scopes)s::text[])
+    DELETE FROM client_scopes USING changed
+    WHERE client_scopes.client_id = changed.client_id AND scope <> ALL (%(scopes)s::text[])
 ), given AS (
-    INSERT INTO client_scopes (client_id, scope) SELECT client_id, unnest(%(scopes)s::text[]) FROM replaced
+    INSERT INTO client_scopes (client_id, scope) SELECT client_id, unnest(%(scopes)s::text[]) FROM changed
     ON CONFLICT ON CONSTRAINT client_scopes_pkey DO NOTHING
 )
-SELECT client_id FROM replaced
 """
 
-# Whether a client may act.
-SET_ENABLED: LiteralString = "UPDATE clients SET enabled = %(enabled)s WHERE client_id = %(client_id)s"
+# Whether a client may act, if that was otherwise.
+SET_ENABLED: LiteralString = """
+WITH changed AS (
+    UPDATE clients SET enabled = %(enabled)s WHERE client_id = %(client_id)s AND enabled <> %(enabled)s
+    RETURNING client_id
+)
+"""
 
 # All that a client holds, ended.
-RAISE_EPOCH: LiteralString = "UPDATE clients SET epoch = epoch + 1 WHERE client_id = %(client_id)s"
+RAISE_EPOCH: LiteralString = """
+WITH changed AS (UPDATE clients SET epoch = epoch + 1 WHERE client_id = %(client_id)s RETURNING client_id)
+"""
 
 # One rotation after another, so that each ends the secret of the one before.
 LOCK_CLIENT: LiteralString = "SELECT client_id FROM clients WHERE client_id = %(client_id)s FOR NO KEY UPDATE"
@@ -85,15 +95,14 @@ LOCK_CLIENT: LiteralString = "SELECT client_id FROM clients WHERE client_id = %(
 # The present secrets of a client that is there, ending after the overlap, or sooner if that was said before; and a new
 # one beside them.
 REPLACE_SECRET: LiteralString = """
-WITH previous AS (
+WITH changed AS (
     SELECT client_id, clock_timestamp() + %(overlap)s::interval AS end_at FROM clients WHERE client_id = %(client_id)s
 ), ended AS (
-    UPDATE client_secrets SET expires_at = least(expires_at, previous.end_at) FROM previous
-    WHERE client_secrets.client_id = previous.client_id
+    UPDATE client_secrets SET expires_at = least(expires_at, changed.end_at) FROM changed
+    WHERE client_secrets.client_id = changed.client_id
 ), added AS (
-    INSERT INTO client_secrets (client_id, digest) SELECT client_id, %(digest)s FROM previous
+    INSERT INTO client_secrets (client_id, digest) SELECT client_id, %(digest)s FROM changed
 )
-SELECT end_at FROM previous
 """
 
 # Secrets that have ended.
@@ -105,7 +114,9 @@ DELETE FROM client_secrets WHERE client_id = %(client_id)s AND expires_at <= clo
 ADD_SECRET: LiteralString = "INSERT INTO client_secrets (client_id, digest) VALUES (%(client_id)s, %(digest)s)"
 
 # A client; its secrets and scopes go with it.
-DELETE_CLIENT: LiteralString = "DELETE FROM clients WHERE client_id = %(client_id)s RETURNING client_id"
+DELETE_CLIENT: LiteralString = """
+WITH changed AS (DELETE FROM clients WHERE client_id = %(client_id)s RETURNING client_id)
+"""
 
 # Which of these are not scopes.
 UNKNOWN_SCOPES: LiteralString = """
@@ -127,7 +138,11 @@ class PostgresClientStore:
         secret: list[Statement] = [] if secret_digest is None else [(ADD_SECRET, named | {"digest": secret_digest})]
         try:
             *_, found = await transact(
-                self._postgres, (ADD_CLIENT, values), (ADD_SCOPES, values), *secret, (FIND_CLIENT, named)
+                self._postgres,
+                Change(ADD_CLIENT, values, _event(EventKind.CLIENT_CREATED, client_id, settings)),
+                (ADD_SCOPES, values),
+                *secret,
+                (FIND_CLIENT, named),
             )
         except IntegrityError as error:
             raise await self._refusal(error, settings) from None
@@ -149,12 +164,16 @@ class PostgresClientStore:
             row = await self._postgres.one(FIND_CLIENT, named)
             if row is None:
                 return None
-            present = _client(row).settings
-            settings = change(present)
+            client = _client(row)
+            present, settings = client.settings, change(client.settings)
+            fields = changed_fields(present, settings)
+            if not fields:
+                return client
+            event = _event(EventKind.CLIENT_UPDATED, client_id, settings, fields=" ".join(fields))
             try:
                 replaced, found, _log = await transact(
                     self._postgres,
-                    (REPLACE_CLIENT, _values(client_id, settings) | {"seen": row["seen"]}),
+                    Change(REPLACE_CLIENT, _values(client_id, settings) | {"seen": row["seen"]}, event),
                     (FIND_CLIENT, named),
                     invalidation("client", client_id),
                 )
@@ -169,36 +188,56 @@ class PostgresClientStore:
 
     async def set_enabled(self, client_id: str, *, enabled: bool) -> Client | None:
         """Let a client act, or refuse it."""
-        return await self._changed(client_id, (SET_ENABLED, {"client_id": client_id, "enabled": enabled}))
+        kind = EventKind.CLIENT_ENABLED if enabled else EventKind.CLIENT_DISABLED
+        _, found = await self._changed(client_id, kind, SET_ENABLED, {"enabled": enabled})
+        return _client(found[0]) if found else None
 
     async def raise_epoch(self, client_id: str) -> Client | None:
         """End all that a client holds."""
-        return await self._changed(client_id, (RAISE_EPOCH, {"client_id": client_id}))
+        _, found = await self._changed(client_id, EventKind.CLIENT_REVOKED, RAISE_EPOCH, {})
+        return _client(found[0]) if found else None
 
     async def replace_secret(self, client_id: str, digest: bytes, *, overlap: timedelta) -> datetime | None:
         """Add a secret and let those before it end after the overlap."""
         named = {"client_id": client_id}
-        _, replaced, _, _ = await transact(
-            self._postgres,
-            (LOCK_CLIENT, named),
-            (REPLACE_SECRET, named | {"digest": digest, "overlap": overlap}),
+        replaced, _ = await self._changed(
+            client_id,
+            EventKind.CLIENT_SECRET_ROTATED,
+            REPLACE_SECRET,
+            {"digest": digest, "overlap": overlap},
             (DROP_ENDED_SECRETS, named),
-            invalidation("client", client_id),
+            lock=(LOCK_CLIENT, named),
         )
         return replaced[0]["end_at"] if replaced else None
 
     async def delete(self, client_id: str) -> bool:
         """Remove a client and its secrets."""
-        deleted, _ = await transact(
-            self._postgres, (DELETE_CLIENT, {"client_id": client_id}), invalidation("client", client_id)
-        )
+        deleted, _ = await self._changed(client_id, EventKind.CLIENT_DELETED, DELETE_CLIENT, {})
         return bool(deleted)
 
-    async def _changed(self, client_id: str, statement: Statement) -> Client | None:
-        _, found, _ = await transact(
-            self._postgres, statement, (FIND_CLIENT, {"client_id": client_id}), invalidation("client", client_id)
+    async def _changed(
+        self,
+        client_id: str,
+        kind: EventKind,
+        statement: LiteralString,
+        values: dict[str, object],
+        *further: Statement,
+        lock: Statement | None = None,
+    ) -> tuple[Sequence[DictRow], Sequence[DictRow]]:
+        """Return what the statement changed, and the client as it is then."""
+        client = await self.get(client_id)
+        if client is None:
+            return (), ()
+        named = {"client_id": client_id}
+        changed, *_, found, _log = await transact(
+            self._postgres,
+            Change(statement, named | values, _event(kind, client_id, client.settings)),
+            *further,
+            (FIND_CLIENT, named),
+            invalidation("client", client_id),
+            lock=lock,
         )
-        return _client(found[0]) if found else None
+        return changed, found
 
     async def _refusal(self, error: IntegrityError, settings: ClientSettings) -> Exception:
         if error.diag.constraint_name == NAME_AND_VERSION:
@@ -208,6 +247,12 @@ class PostgresClientStore:
             unknown = ", ".join(row["name"] for row in rows[:3]) or "one of them"
             return Invalid(f"scopes: no such scope as {unknown}: create it first with `tallystick scope create`")
         return error
+
+
+def _event(kind: EventKind, client_id: str, settings: ClientSettings, **attributes: str) -> AuditEvent:
+    # The name is kept, as nobody could look it up once the client is deleted.
+    name = {"name": settings.name, "version": settings.version}
+    return AuditEvent(kind, client_id=client_id, attributes=name | attributes)
 
 
 def _values(client_id: str, settings: ClientSettings) -> dict[str, object]:

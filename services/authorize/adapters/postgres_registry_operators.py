@@ -7,8 +7,9 @@ from typing import LiteralString
 from psycopg import IntegrityError
 from psycopg.rows import DictRow
 
-from services.authorize.adapters.postgres_registry_transaction import transact
+from services.authorize.adapters.postgres_registry_transaction import Change, transact
 from services.authorize.registry.model import Operator, OperatorRole
+from tallystick.runtime.audit_event import AuditEvent, EventKind
 from tallystick.runtime.failures import AlreadyExists
 from tallystick.runtime.postgres import AsyncPostgres
 
@@ -27,9 +28,11 @@ WHERE name > %(after)s ORDER BY name LIMIT %(limit)s
 
 # A new operator, without end when there is no lifetime.
 ADD_OPERATOR: LiteralString = """
-INSERT INTO operators (name, digest, role, expires_at)
-VALUES (%(name)s, %(digest)s, %(role)s, clock_timestamp() + %(lifetime)s::interval)
-RETURNING name, role, created_at, expires_at, revoked_at
+WITH changed AS (
+    INSERT INTO operators (name, digest, role, expires_at)
+    VALUES (%(name)s, %(digest)s, %(role)s, clock_timestamp() + %(lifetime)s::interval)
+    RETURNING name, role, created_at, expires_at, revoked_at
+)
 """
 
 # All admins, in one order, so that of two who end each other the second sees what the first has done.
@@ -37,14 +40,17 @@ LOCK_ADMINS: LiteralString = "SELECT name FROM operators WHERE role = 'admin' OR
 
 # A credential ended, unless it works and no other admin's does.
 REVOKE_OPERATOR: LiteralString = """
-UPDATE operators SET revoked_at = clock_timestamp()
-WHERE name = %(name)s AND revoked_at IS NULL AND (
-    role <> 'admin'
-    OR expires_at <= clock_timestamp()
-    OR EXISTS (
-        SELECT FROM operators AS other
-        WHERE other.name <> operators.name AND other.role = 'admin' AND other.revoked_at IS NULL
-            AND (other.expires_at IS NULL OR other.expires_at > clock_timestamp())))
+WITH changed AS (
+    UPDATE operators SET revoked_at = clock_timestamp()
+    WHERE name = %(name)s AND revoked_at IS NULL AND (
+        role <> 'admin'
+        OR expires_at <= clock_timestamp()
+        OR EXISTS (
+            SELECT FROM operators AS other
+            WHERE other.name <> operators.name AND other.role = 'admin' AND other.revoked_at IS NULL
+                AND (other.expires_at IS NULL OR other.expires_at > clock_timestamp())))
+    RETURNING name
+)
 """
 
 
@@ -57,15 +63,16 @@ class PostgresOperatorStore:
     async def add(self, name: str, digest: bytes, role: OperatorRole, lifetime: timedelta | None) -> Operator:
         """Add an operator."""
         values = {"name": name, "digest": digest, "role": role, "lifetime": lifetime}
+        event = AuditEvent(EventKind.OPERATOR_CREATED, attributes={"name": name, "role": role})
         try:
-            rows = await self._postgres.all(ADD_OPERATOR, values)
+            added, *_ = await transact(self._postgres, Change(ADD_OPERATOR, values, event))
         except IntegrityError as error:
             if error.diag.constraint_name == NAME:
                 raise AlreadyExists(
                     f"there is, or was, an operator {name}: choose another name, none is given twice"
                 ) from None
             raise
-        return _operator(rows[0])
+        return _operator(added[0])
 
     async def get(self, name: str) -> Operator | None:
         """Return an operator."""
@@ -79,9 +86,9 @@ class PostgresOperatorStore:
 
     async def revoke(self, name: str) -> Operator | None:
         """End a credential unless it is the last working one of an admin."""
-        _, _, found = await transact(
-            self._postgres, (LOCK_ADMINS, {}), (REVOKE_OPERATOR, {"name": name}), (FIND_OPERATOR, {"name": name})
-        )
+        named = {"name": name}
+        revoked = Change(REVOKE_OPERATOR, named, AuditEvent(EventKind.OPERATOR_REVOKED, attributes=named))
+        _, found = await transact(self._postgres, revoked, (FIND_OPERATOR, named), lock=(LOCK_ADMINS, {}))
         return _operator(found[0]) if found else None
 
 

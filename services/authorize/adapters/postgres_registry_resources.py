@@ -6,8 +6,9 @@ from typing import LiteralString
 from psycopg import IntegrityError
 from psycopg.rows import DictRow
 
-from services.authorize.adapters.postgres_registry_transaction import Statement, invalidation, transact
+from services.authorize.adapters.postgres_registry_transaction import Change, invalidation, transact
 from services.authorize.registry.model import Resource
+from tallystick.runtime.audit_event import AuditEvent, EventKind
 from tallystick.runtime.failures import AlreadyExists, Refused
 from tallystick.runtime.postgres import AsyncPostgres
 
@@ -32,38 +33,54 @@ FROM resources WHERE identifier > %(after)s ORDER BY identifier LIMIT %(limit)s
 """
 
 # A new resource.
-ADD_RESOURCE: LiteralString = "INSERT INTO resources (identifier) VALUES (%(identifier)s)"
+ADD_RESOURCE: LiteralString = """
+WITH changed AS (INSERT INTO resources (identifier) VALUES (%(identifier)s) RETURNING identifier)
+"""
+
+# The callers of a new resource.
+ADD_CALLERS: LiteralString = """
+INSERT INTO resource_callers (resource, client_id) SELECT %(identifier)s, unnest(%(callers)s::text[])
+"""
+
+# The services of a new resource.
+ADD_SERVICES: LiteralString = """
+INSERT INTO services (resource, service) SELECT %(identifier)s, unnest(%(services)s::text[])
+"""
 
 # One change of a resource after another, so that the lists of two never mix, and none beside that of a scope which
 # covers the resource.
 LOCK_RESOURCE: LiteralString = "SELECT identifier FROM resources WHERE identifier = %(identifier)s FOR NO KEY UPDATE"
 
-# Callers that are not wanted any more.
-TAKE_CALLERS: LiteralString = """
-DELETE FROM resource_callers WHERE resource = %(identifier)s AND client_id <> ALL (%(callers)s::text[])
-"""
-
-# Callers of a resource that is there.
-GIVE_CALLERS: LiteralString = """
-INSERT INTO resource_callers (resource, client_id)
-SELECT identifier, unnest(%(callers)s::text[]) FROM resources WHERE identifier = %(identifier)s
-ON CONFLICT ON CONSTRAINT resource_callers_pkey DO NOTHING
-"""
-
-# Services that are not offered any more.
-TAKE_SERVICES: LiteralString = """
-DELETE FROM services WHERE resource = %(identifier)s AND service <> ALL (%(services)s::text[])
-"""
-
-# Services of a resource that is there.
-GIVE_SERVICES: LiteralString = """
-INSERT INTO services (resource, service)
-SELECT identifier, unnest(%(services)s::text[]) FROM resources WHERE identifier = %(identifier)s
-ON CONFLICT ON CONSTRAINT services_pkey DO NOTHING
+# Callers and services of a resource that is there, replaced; a list of NULL leaves what there is.
+REPLACE_LISTS: LiteralString = """
+WITH found AS (
+    SELECT identifier FROM resources WHERE identifier = %(identifier)s
+), taken_callers AS (
+    DELETE FROM resource_callers USING found
+    WHERE resource = found.identifier AND client_id <> ALL (%(callers)s::text[])
+    RETURNING resource
+), given_callers AS (
+    INSERT INTO resource_callers (resource, client_id) SELECT identifier, unnest(%(callers)s::text[]) FROM found
+    ON CONFLICT ON CONSTRAINT resource_callers_pkey DO NOTHING
+    RETURNING resource
+), taken_services AS (
+    DELETE FROM services USING found
+    WHERE resource = found.identifier AND service <> ALL (%(services)s::text[])
+    RETURNING resource
+), given_services AS (
+    INSERT INTO services (resource, service) SELECT identifier, unnest(%(services)s::text[]) FROM found
+    ON CONFLICT ON CONSTRAINT services_pkey DO NOTHING
+    RETURNING resource
+), changed AS (
+    SELECT resource FROM taken_callers UNION SELECT resource FROM given_callers
+    UNION SELECT resource FROM taken_services UNION SELECT resource FROM given_services
+)
 """
 
 # A resource; its callers and services go with it.
-DELETE_RESOURCE: LiteralString = "DELETE FROM resources WHERE identifier = %(identifier)s RETURNING identifier"
+DELETE_RESOURCE: LiteralString = """
+WITH changed AS (DELETE FROM resources WHERE identifier = %(identifier)s RETURNING identifier)
+"""
 
 # Which of these are not clients.
 UNKNOWN_CALLERS: LiteralString = """
@@ -86,8 +103,19 @@ class PostgresResourceStore:
 
     async def add(self, resource: Resource) -> Resource:
         """Add a resource."""
-        added: Statement = (ADD_RESOURCE, {"identifier": resource.identifier})
-        found = await self._written(resource.identifier, added, resource.callers, resource.services)
+        values = _values(resource.identifier, resource.callers, resource.services)
+        added = Change(ADD_RESOURCE, values, _event(EventKind.RESOURCE_CREATED, resource.identifier))
+        try:
+            *_, found, _log = await transact(
+                self._postgres,
+                added,
+                (ADD_CALLERS, values),
+                (ADD_SERVICES, values),
+                (FIND_RESOURCE, values),
+                invalidation("policy", resource.identifier),
+            )
+        except IntegrityError as error:
+            raise await self._refusal(error, resource.identifier, resource.callers, resource.services) from None
         return _resource(found[0])
 
     async def get(self, identifier: str) -> Resource | None:
@@ -104,42 +132,31 @@ class PostgresResourceStore:
         self, identifier: str, *, callers: tuple[str, ...] | None, services: tuple[str, ...] | None
     ) -> Resource | None:
         """Replace callers, services, or both."""
-        locked: Statement = (LOCK_RESOURCE, {"identifier": identifier})
-        found = await self._written(identifier, locked, callers, services)
+        values = _values(identifier, callers, services)
+        fields = [name for name, value in (("callers", callers), ("services", services)) if value is not None]
+        replaced = Change(
+            REPLACE_LISTS, values, _event(EventKind.RESOURCE_UPDATED, identifier, fields=" ".join(fields))
+        )
+        try:
+            _, found, _log = await transact(
+                self._postgres,
+                replaced,
+                (FIND_RESOURCE, values),
+                invalidation("policy", identifier),
+                lock=(LOCK_RESOURCE, values),
+            )
+        except IntegrityError as error:
+            raise await self._refusal(error, identifier, callers or (), services or ()) from None
         return _resource(found[0]) if found else None
 
     async def delete(self, identifier: str) -> bool:
         """Remove a resource that no scope covers."""
+        deletion = Change(DELETE_RESOURCE, {"identifier": identifier}, _event(EventKind.RESOURCE_DELETED, identifier))
         try:
-            deleted, _ = await transact(
-                self._postgres,
-                (DELETE_RESOURCE, {"identifier": identifier}),
-                invalidation("policy", identifier),
-            )
+            deleted, _log = await transact(self._postgres, deletion, invalidation("policy", identifier))
         except IntegrityError as error:
             raise await self._refusal(error, identifier, (), ()) from None
         return bool(deleted)
-
-    async def _written(
-        self, identifier: str, first: Statement, callers: tuple[str, ...] | None, services: tuple[str, ...] | None
-    ) -> Sequence[DictRow]:
-        statements = [first]
-        if callers is not None:
-            values = {"identifier": identifier, "callers": list(callers)}
-            statements += [(TAKE_CALLERS, values), (GIVE_CALLERS, values)]
-        if services is not None:
-            values = {"identifier": identifier, "services": list(services)}
-            statements += [(TAKE_SERVICES, values), (GIVE_SERVICES, values)]
-        try:
-            *_, found, _log = await transact(
-                self._postgres,
-                *statements,
-                (FIND_RESOURCE, {"identifier": identifier}),
-                invalidation("policy", identifier),
-            )
-        except IntegrityError as error:
-            raise await self._refusal(error, identifier, callers or (), services or ()) from None
-        return found
 
     async def _refusal(
         self, error: IntegrityError, identifier: str, callers: tuple[str, ...], services: tuple[str, ...]
@@ -156,6 +173,18 @@ class PostgresResourceStore:
             what = "a scope covers a service" if row is None else f"scope {row['scope']} covers {row['service']!r}"
             return Refused(f"{what} that would go: first change the scope with `tallystick scope update`")
         return error
+
+
+def _values(identifier: str, callers: tuple[str, ...] | None, services: tuple[str, ...] | None) -> dict[str, object]:
+    return {
+        "identifier": identifier,
+        "callers": None if callers is None else list(callers),
+        "services": None if services is None else list(services),
+    }
+
+
+def _event(kind: EventKind, identifier: str, **attributes: str) -> AuditEvent:
+    return AuditEvent(kind, attributes={"resource": identifier, **attributes})
 
 
 def _resource(row: DictRow) -> Resource:

@@ -6,8 +6,9 @@ from typing import LiteralString
 from psycopg import IntegrityError
 from psycopg.rows import DictRow
 
-from services.authorize.adapters.postgres_registry_transaction import Statement, invalidation, transact
-from services.authorize.registry.model import Cover, Scope
+from services.authorize.adapters.postgres_registry_transaction import Change, Statement, invalidation, transact
+from services.authorize.registry.model import Cover, Scope, changed_fields
+from tallystick.runtime.audit_event import AuditEvent, EventKind
 from tallystick.runtime.failures import AlreadyExists, Refused, Unavailable
 from tallystick.runtime.postgres import AsyncPostgres
 
@@ -38,7 +39,9 @@ SELECT identifier FROM resources WHERE identifier = ANY (%(touched)s::text[]) OR
 
 # A new scope.
 ADD_SCOPE: LiteralString = """
-INSERT INTO scopes (name, description, version) VALUES (%(name)s, %(description)s, %(version)s)
+WITH changed AS (
+    INSERT INTO scopes (name, description, version) VALUES (%(name)s, %(description)s, %(version)s) RETURNING name
+)
 """
 
 # The covers of a new scope.
@@ -49,26 +52,25 @@ SELECT %(name)s, unnest(%(resources)s::text[]), unnest(%(services)s::text[])
 
 # A scope with its covers replaced, if nobody wrote to its row since it was seen.
 REPLACE_SCOPE: LiteralString = """
-WITH replaced AS (
+WITH changed AS (
     UPDATE scopes SET description = %(description)s, version = %(version)s
     WHERE name = %(name)s AND xmin::text = %(seen)s
     RETURNING name
 ), wanted AS (
     SELECT resource, service FROM unnest(%(resources)s::text[], %(services)s::text[]) AS pair (resource, service)
 ), taken AS (
-    DELETE FROM scope_covers USING replaced
-    WHERE scope = replaced.name AND NOT EXISTS (
+    DELETE FROM scope_covers USING changed
+    WHERE scope = changed.name AND NOT EXISTS (
         SELECT FROM wanted WHERE wanted.resource = scope_covers.resource AND wanted.service = scope_covers.service)
 ), given AS (
     INSERT INTO scope_covers (scope, resource, service)
-    SELECT replaced.name, wanted.resource, wanted.service FROM replaced CROSS JOIN wanted
+    SELECT changed.name, wanted.resource, wanted.service FROM changed CROSS JOIN wanted
     ON CONFLICT ON CONSTRAINT scope_covers_pkey DO NOTHING
 )
-SELECT name FROM replaced
 """
 
 # A scope; clients lose it, and its covers go with it.
-DELETE_SCOPE: LiteralString = "DELETE FROM scopes WHERE name = %(name)s RETURNING name"
+DELETE_SCOPE: LiteralString = "WITH changed AS (DELETE FROM scopes WHERE name = %(name)s RETURNING name)"
 
 # Which of these are not registered services.
 UNKNOWN_SERVICES: LiteralString = """
@@ -90,13 +92,13 @@ class PostgresScopeStore:
         """Add a scope."""
         values = _values(scope)
         try:
-            _, _, _, found, _ = await transact(
+            _, _, found, _log = await transact(
                 self._postgres,
-                _lock(scope.covers),
-                (ADD_SCOPE, values),
+                Change(ADD_SCOPE, values, _event(EventKind.SCOPE_CREATED, scope.name)),
                 (ADD_COVERS, values),
                 (FIND_SCOPE, {"name": scope.name}),
                 invalidation("policy", scope.name),
+                lock=_lock(scope.covers),
             )
         except IntegrityError as error:
             raise await self._refusal(error, scope) from None
@@ -119,13 +121,17 @@ class PostgresScopeStore:
                 return None
             present = _scope(row)
             scope = change(present)
+            fields = changed_fields(present, scope)
+            if not fields:
+                return present
+            event = _event(EventKind.SCOPE_UPDATED, name, fields=" ".join(fields))
             try:
-                _, replaced, found, _log = await transact(
+                replaced, found, _log = await transact(
                     self._postgres,
-                    _lock((*present.covers, *scope.covers)),
-                    (REPLACE_SCOPE, _values(scope) | {"seen": row["seen"]}),
+                    Change(REPLACE_SCOPE, _values(scope) | {"seen": row["seen"]}, event),
                     (FIND_SCOPE, {"name": name}),
                     invalidation("policy", name),
+                    lock=_lock((*present.covers, *scope.covers)),
                 )
             except IntegrityError as error:
                 raise await self._refusal(error, scope) from None
@@ -135,7 +141,8 @@ class PostgresScopeStore:
 
     async def delete(self, name: str) -> bool:
         """Remove a scope from everywhere."""
-        deleted, _ = await transact(self._postgres, (DELETE_SCOPE, {"name": name}), invalidation("policy", name))
+        deletion = Change(DELETE_SCOPE, {"name": name}, _event(EventKind.SCOPE_DELETED, name))
+        deleted, _log = await transact(self._postgres, deletion, invalidation("policy", name))
         return bool(deleted)
 
     async def _refusal(self, error: IntegrityError, scope: Scope) -> Exception:
@@ -161,6 +168,10 @@ def _values(scope: Scope) -> dict[str, object]:
 def _pairs(covers: Iterable[Cover]) -> dict[str, object]:
     covers = tuple(covers)
     return {"resources": [cover.resource for cover in covers], "services": [cover.service for cover in covers]}
+
+
+def _event(kind: EventKind, name: str, **attributes: str) -> AuditEvent:
+    return AuditEvent(kind, attributes={"scope": name, **attributes})
 
 
 def _scope(row: DictRow) -> Scope:

@@ -1,21 +1,43 @@
-"""How the registry writes: rows first, the log of what must be read again last, all sent in one go.
+"""How the registry writes: rows first, with them the event that tells of it, the log of what must be read again last.
 
 The statements of a pipeline up to its end are one transaction, so none of its locks waits for this process to answer;
 least of all the log's, behind which every other revocation would queue.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import LiteralString
 
 from psycopg.rows import DictRow
 
+from tallystick.runtime import callers
+from tallystick.runtime.audit_event import AuditEvent
+from tallystick.runtime.audit_trail import INSERT_EVENTS_FROM, event_values
 from tallystick.runtime.postgres import AsyncPostgres, Values
+
+_SERVICE = "authorize"
 
 Statement = tuple[LiteralString, Values]
 """A statement and its named parameters."""
 
+# Ends the statement of a change: tells of what was changed, and returns it.
+TELL_OF_CHANGED: LiteralString = ", told AS (" + INSERT_EVENTS_FROM + "changed) TABLE changed"
+
 # Says that whatever was read of this client, user or policy before must be read again.
 LOG_INVALIDATION: LiteralString = "INSERT INTO invalidations (kind, key) VALUES (%(kind)s, %(key)s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an operator changes, and the event that tells of it.
+
+    The statement is a WITH whose query `changed` has one row if something was changed, and none otherwise. The event
+    needs no actor: that is the operator whose call this is.
+    """
+
+    statement: LiteralString
+    values: Values
+    event: AuditEvent
 
 
 def invalidation(kind: str, key: str) -> Statement:
@@ -23,10 +45,19 @@ def invalidation(kind: str, key: str) -> Statement:
     return LOG_INVALIDATION, {"kind": kind, "key": key}
 
 
-async def transact(postgres: AsyncPostgres, *statements: Statement) -> list[Sequence[DictRow]]:
-    """Run statements as one transaction and return the rows of each; raise `Unavailable` or an `IntegrityError`."""
+async def transact(
+    postgres: AsyncPostgres, change: Change, *further: Statement, lock: Statement | None = None
+) -> list[Sequence[DictRow]]:
+    """Lock, change, and run further statements, in one transaction; raise `Unavailable` or an `IntegrityError`.
+
+    Returns what was changed, and the rows of each further statement.
+    """
+    event = replace(change.event, actor=f"operator:{callers.current().name}")
+    told: Statement = (change.statement + TELL_OF_CHANGED, {**change.values, **event_values(_SERVICE, event)})
     async with postgres.transaction() as connection:
         async with connection.pipeline():
             # Unprepared: a statement that an aborted pipeline skipped would be taken for prepared ever after.
-            cursors = [await connection.execute(statement, values, prepare=False) for statement, values in statements]
+            if lock is not None:
+                await connection.execute(*lock, prepare=False)
+            cursors = [await connection.execute(*statement, prepare=False) for statement in (told, *further)]
         return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]

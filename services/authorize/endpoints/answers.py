@@ -8,10 +8,13 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from services.authorize.authorization_response import error_location
-from services.authorize.errors import Redirected, ShownHere
+from services.authorize.errors import Redirected, RequestRefused, ShownHere
 from services.authorize.pages.error_kind import ErrorKind
-from services.authorize.pages.render import Page, Pages
+from services.authorize.pages.render import Page
+from services.authorize.pages.translated_pages import TranslatedPages
+from services.authorize.refusal_event import refusal_event
 from tallystick.runtime import request_id
+from tallystick.runtime.audit_event import Audit
 from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.log import logger
 
@@ -29,8 +32,9 @@ _log = logger(__name__)
 class Answers:
     """Carries exceptions to the browser. Nothing of the request but its id gets into an error page."""
 
-    def __init__(self, pages: Pages, *, issuer: str) -> None:
+    def __init__(self, pages: TranslatedPages, audit: Audit, *, issuer: str) -> None:
         self._pages = pages
+        self._audit = audit
         self._issuer = issuer
 
     def around(self, handler: Handler) -> Handler:
@@ -41,32 +45,44 @@ class Answers:
                 return await handler(request)
             except ShownHere as refusal:
                 _log.info("refused_here", kind=refusal.kind.label, detail=refusal.detail)
-                return self._error(refusal.kind)
+                await self._tell(refusal)
+                return self._error(request, refusal.kind)
             except Redirected as refusal:
-                client_id, error = refusal.request.client_id, refusal.error
-                _log.info("refused", client_id=client_id, error=error.code, detail=error.detail or error.description)
+                error = refusal.error
+                _log.info("refused", client_id=refusal.client_id, error=error.code, detail=refusal.detail)
+                await self._tell(refusal)
                 return see_other(error_location(refusal.request, error, issuer=self._issuer))
             except Unavailable:
-                return self._error(ErrorKind.UNAVAILABLE)
+                return self._error(request, ErrorKind.UNAVAILABLE)
             except Exception as error:  # noqa: BLE001 - whatever it is, no browser learns of it
                 _log.error("request_failed", exc_info=error)
-                return self._error(ErrorKind.INTERNAL)
+                return self._error(request, ErrorKind.INTERNAL)
 
         return answered
 
     def add_to(self, app: FastAPI) -> None:
         """Answer requests for paths that do not exist and methods that do not fit."""
 
-        async def refused(_: Request, error: Exception) -> Response:
+        async def refused(request: Request, error: Exception) -> Response:
             if not isinstance(error, HTTPException) or error.status_code == HTTPStatus.NOT_FOUND:
-                return self._error(ErrorKind.NOT_FOUND)
+                return self._error(request, ErrorKind.NOT_FOUND)
             headers = {**_BARE_HEADERS, **(error.headers or {})}
             return PlainTextResponse(error.detail, error.status_code, headers)
 
         app.add_exception_handler(HTTPException, refused)
 
-    def _error(self, kind: ErrorKind) -> Response:
-        return page_response(self._pages.error(kind, request_id=request_id.current()))
+    def insecure(self, request: Request) -> Response:
+        """Refuse what did not come over https, by a page and never by a redirect."""
+        return self._error(request, ErrorKind.INSECURE)
+
+    async def _tell(self, refusal: RequestRefused) -> None:
+        event = refusal_event(refusal)
+        if event is not None:
+            await self._audit.record(event)
+
+    def _error(self, request: Request, kind: ErrorKind) -> Response:
+        pages = self._pages.accepted_by(request.headers.getlist("accept-language"))
+        return page_response(pages.error(kind, request_id=request_id.current()))
 
 
 def page_response(page: Page) -> Response:

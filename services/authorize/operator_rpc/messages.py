@@ -1,7 +1,7 @@
 """What all services for operators read from and write into messages alike."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -49,10 +49,18 @@ def masked_fields(mask: FieldMask, fields: Mapping[str, tuple[str, ...]]) -> fro
     return frozenset(found)
 
 
-def timestamp(moment: datetime | None) -> Timestamp | None:
+def moment(field: str, stamp: Timestamp) -> datetime:
+    """Return the moment of a timestamp, to the microsecond; raise `Invalid` when there is none (proto3 checks none)."""
+    try:
+        return stamp.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        raise Invalid(f"{field} must be a timestamp between the years 1 and 9999") from None
+
+
+def timestamp(when: datetime | None) -> Timestamp | None:
     """Return a moment for a message; None leaves the field absent."""
-    if moment is None:
+    if when is None:
         return None
     stamp = Timestamp()
-    stamp.FromDatetime(moment)
+    stamp.FromDatetime(when)
     return stamp

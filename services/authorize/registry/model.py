@@ -1,12 +1,14 @@
 """What the registry keeps, as frozen values."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 from uuid import UUID
 
 from tallystick.oauth2.client import ApplicationType, AuthMethod, ClientType, GrantType
+from tallystick.runtime.audit_event import EventKind, Outcome
 
 Item = TypeVar("Item")
 
@@ -130,8 +132,58 @@ class CreatedOperator:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event of the audit as it was kept; see `AuditEvent`. Its kind may be one that only a newer version has."""
+
+    event_id: UUID
+    occurred_at: datetime
+    service: str
+    kind: str
+    outcome: Outcome
+    actor: str
+    client_id: str | None
+    user_id: UUID | None
+    grant_id: UUID | None
+    source: str
+    request_id: str
+    error: str
+    detail: str
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events are looked for; what is left out filters nothing. `since` is included, `until` is not."""
+
+    kinds: tuple[EventKind, ...] = ()
+    outcome: Outcome | None = None
+    client_id: str | None = None
+    user_id: UUID | None = None
+    grant_id: UUID | None = None
+    actor: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventPosition:
+    """A place in the audit, which begins with the newest event; of those of one moment the smallest id is first."""
+
+    occurred_at: datetime
+    event_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
     """Some items in their order, and the token of the page after them; empty when there is none."""
 
     items: tuple[Item, ...]
     next_page_token: str
+
+
+Record = TypeVar("Record", ClientSettings, Scope)
+
+
+def changed_fields(before: Record, after: Record) -> tuple[str, ...]:
+    """Return the names of the fields in which two states of one thing differ."""
+    return tuple(each.name for each in fields(before) if getattr(before, each.name) != getattr(after, each.name))

@@ -1,7 +1,8 @@
 """What the use cases need from outside.
 
-Every write is one transaction that also records what must be read again (`invalidations`), and every method raises
-`Unavailable` when the store cannot be asked. Lists come in the order of their keys, after a key and up to a limit.
+Every write is one transaction that also records what must be read again (`invalidations`) and, if anything was changed,
+which operator changed what (`audit_events`). Every method raises `Unavailable` when the store cannot be asked. Lists
+come in the order of their keys, after a key and up to a limit.
 What lasts for a while is counted by the store's clock, by which it is judged later.
 """
 
@@ -10,7 +11,18 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from services.authorize.registry.model import Client, ClientSettings, Operator, OperatorRole, Resource, Scope, User
+from services.authorize.registry.model import (
+    Client,
+    ClientSettings,
+    EventFilter,
+    EventPosition,
+    Operator,
+    OperatorRole,
+    RecordedEvent,
+    Resource,
+    Scope,
+    User,
+)
 
 
 class ClientStore(Protocol):
@@ -133,6 +145,13 @@ class OperatorStore(Protocol):
 
         Two at once cannot end the last two. Returns the operator as it is then, None when there is none.
         """
+
+
+class EventStore(Protocol):
+    """Finds events of the audit."""
+
+    async def find(self, wanted: EventFilter, after: EventPosition | None, limit: int) -> Sequence[RecordedEvent]:
+        """Return the newest events of those that are wanted, or those that come after a place."""
 
 
 class Passwords(Protocol):

@@ -16,6 +16,7 @@ from tallystick.cli.usage import CommandFailed
 from tallystick.oauth2.opaque_token import CredentialType, digest, is_credential, new_credential
 from tallystick.runtime.private_files import PrivateFileError
 from tallystick.schema.first_operator import ensure_first_operator
+from tallystick.schema.revision import REQUIRED
 from tests.integration.cli.conftest import admin_settings
 from tests.integration.cli.program import Tallystick
 from tests.support.cluster import Cluster
@@ -138,7 +139,7 @@ def test_wait_returns_when_the_schema_is_there(databases: Databases, tmp_path: P
             assert connection.execute("SELECT FROM pg_tables WHERE schemaname = 'public'").fetchall() == []
         assert migrate(database, tmp_path)("migrate").status == 0
         out, err = waiting.communicate(timeout=60)
-        assert (waiting.returncode, out, err) == (0, "schema 0001 is there\n", "")
+        assert (waiting.returncode, out, err) == (0, f"schema {REQUIRED} is there\n", "")
 
 
 def test_wait_says_why_it_gave_up() -> None:

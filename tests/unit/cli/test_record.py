@@ -32,6 +32,13 @@ def test_a_record_has_every_field_by_its_proto_name() -> None:
     assert found["scopes"] == []
 
 
+def test_a_map_is_a_record() -> None:
+    """Names and values of a map stay together."""
+    event = grant_pb2.GrantEvent(event="refreshed", attributes={"generation": "1", "scope": "a b"})
+    assert record(event)["attributes"] == {"generation": "1", "scope": "a b"}
+    assert record(grant_pb2.GrantEvent())["attributes"] == {}
+
+
 def test_messages_within_messages_are_records_too() -> None:
     """A list of messages is a list of records."""
     scope = scope_pb2.Scope(name="s", covers=[scope_pb2.Cover(resource="r", service="p")])

@@ -53,6 +53,14 @@ def test_key_files_are_read_as_the_services_read_them(tmp_path: Path) -> None:
         assert (finding.outcome, settings) == (Outcome.FAIL, None)
         assert name in finding.message
         assert "hunter2" not in str(finding)
-    finding, settings = examine_settings({"TALLYSTICK_ISSUER": "https://id.example", "PATH": "/bin"}, "a file")
-    assert (finding.outcome, finding.message) == (Outcome.OK, "1 read from a file")
+    behind_proxy = {"TALLYSTICK_ISSUER": "https://id.example", "TALLYSTICK_TRUSTED_PROXIES": "10.0.0.0/8"}
+    finding, settings = examine_settings({**behind_proxy, "PATH": "/bin"}, "a file")
+    assert (finding.outcome, finding.message) == (Outcome.OK, "2 read from a file")
     assert settings is not None
+
+
+def test_an_https_issuer_without_its_proxy_is_found() -> None:
+    """The doctor says beforehand what would stop the start: nothing could come over https (GEN-01)."""
+    finding, settings = examine_settings({"TALLYSTICK_ISSUER": "https://id.example"}, "the environment")
+    assert (finding.outcome, settings) == (Outcome.FAIL, None)
+    assert finding.message.startswith("TALLYSTICK_TRUSTED_PROXIES is not set, and https://id.example is https: ")

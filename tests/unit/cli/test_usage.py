@@ -57,6 +57,11 @@ def test_a_wrong_command_line_is_answered_by_one_line(
         ["operator", "create", "x"],
         ["operator", "create", "x", "--role", "root"],
         ["grant", "list", "--limit", "0"],
+        ["audit", "list", "--limit", "0"],
+        ["audit", "list", "--since", "yesterday"],
+        ["audit", "list", "--until", "1.5h"],
+        ["audit", "follow", "--until", "1h"],
+        ["audit", "follow", "--limit", "1"],
         ["user", "create", "bob"],
         ["user", "create", "bob", "--password", "secret"],
         ["user", "create", "bob", "--password-file", "/nowhere/at/all"],
@@ -127,6 +132,7 @@ def test_a_group_of_commands_has_the_verbs_that_scripts_rely_on() -> None:
         "user": sorted([*common, "disable", "enable", "update"]),
         "grant": ["list", "revoke", "show"],
         "operator": common,
+        "audit": ["follow", "list"],
     }
 
 
