@@ -2,39 +2,53 @@
 
 import os
 import sys
+import time
 from contextlib import AsyncExitStack
 
+from services.authorize.account import Account
 from services.authorize.adapters.argon2_passwords import Argon2Passwords
+from services.authorize.adapters.postgres_account import PostgresAccount
 from services.authorize.adapters.postgres_clients import PostgresClients
 from services.authorize.adapters.postgres_consents import PostgresConsents
+from services.authorize.adapters.postgres_ended_sessions import PostgresEndedSessions
 from services.authorize.adapters.postgres_resources import PostgresResources
 from services.authorize.adapters.postgres_users import PostgresUsers
+from services.authorize.adapters.redis_attempts import RedisAttempts
 from services.authorize.adapters.redis_codes import RedisCodes
 from services.authorize.adapters.redis_interactions import RedisInteractions
+from services.authorize.adapters.redis_known_places import RedisKnownPlaces
 from services.authorize.adapters.redis_sessions import RedisSessions
 from services.authorize.asking_client import AskingClient
 from services.authorize.begin_interaction import BeginInteraction
 from services.authorize.check_code import CheckCode
 from services.authorize.consent import Consent
+from services.authorize.endpoints.account import AccountEndpoint
 from services.authorize.endpoints.answers import Answers
 from services.authorize.endpoints.authorization import AuthorizationEndpoint
 from services.authorize.endpoints.consent import ConsentEndpoint
 from services.authorize.endpoints.cookies import Cookies
 from services.authorize.endpoints.metadata import MetadataEndpoint
 from services.authorize.endpoints.sign_in import SignInEndpoint
+from services.authorize.endpoints.sign_out import SignOutEndpoint
 from services.authorize.endpoints.site import Site
 from services.authorize.interaction import Interactions
 from services.authorize.issue_code import IssueCode
+from services.authorize.known_device import KnownDevices
 from services.authorize.metadata import metadata
 from services.authorize.operator_rpc import add_operator_services
-from services.authorize.pages.render import Pages
+from services.authorize.pages.translated_pages import TranslatedPages
+from services.authorize.remembered_consent import RememberedConsent
 from services.authorize.rpc import AuthorizationCodeService
 from services.authorize.session import Sessions
 from services.authorize.settings import AuthorizeSettings
 from services.authorize.sign_in import SignIn
+from services.authorize.sign_in_throttle import SignInThrottle
 from tallystick.authorize.v1 import authorization_code_pb2_grpc
 from tallystick.runtime import lifecycle, log, redis
+from tallystick.runtime.audit_trail import AuditTrail
 from tallystick.runtime.callers import ServiceCredentials
+from tallystick.runtime.cors import CrossOrigin
+from tallystick.runtime.front_door import FrontDoor
 from tallystick.runtime.grpc_server import aio_server
 from tallystick.runtime.http import new_app
 from tallystick.runtime.operator_credentials import ServiceOrOperator
@@ -49,7 +63,7 @@ async def serve_authorize() -> None:
     settings = AuthorizeSettings.read(os.environ)
     log.configure(settings.service, settings.log_level)
     services = ServiceCredentials.read(f"{PREFIX}SERVICE_CALLERS_FILE", settings.service_callers_file)
-    pages = Pages(settings.branding())
+    pages = TranslatedPages(settings.branding())
     randomness, site = SystemRandomness(), Site(settings.issuer)
 
     async with AsyncExitStack() as resources:
@@ -61,12 +75,26 @@ async def serve_authorize() -> None:
         resources.push_async_callback(cache.aclose)
         await postgres.open()
         await redis.wait_until_ready(cache)
+        audit = AuditTrail(postgres, settings.service)
+        resources.push_async_callback(audit.close)
         passwords = resources.enter_context(Argon2Passwords())
 
-        clients, users, consents = PostgresClients(postgres), PostgresUsers(postgres), PostgresConsents(postgres)
+        clients, users, consents = (
+            PostgresClients(postgres),
+            PostgresUsers(postgres),
+            PostgresConsents(postgres, settings.service),
+        )
         codes = RedisCodes(cache)
         interactions = Interactions(RedisInteractions(cache), randomness)
-        sessions = Sessions(RedisSessions(cache), users, randomness, lifetime_seconds=settings.session_lifetime_seconds)
+        sessions = Sessions(
+            RedisSessions(cache),
+            PostgresEndedSessions(postgres, settings.service),
+            audit,
+            randomness,
+            time.time,
+            lifetime_seconds=settings.session_lifetime_seconds,
+            idle_seconds=settings.session_idle_lifetime_seconds,
+        )
         asking_client = AskingClient(clients)
         begin_interaction = BeginInteraction(
             clients,
@@ -75,7 +103,9 @@ async def serve_authorize() -> None:
             issuer=settings.issuer,
             require_pkce=settings.require_pkce,
         )
-        consent = Consent(consents, IssueCode(codes, randomness, lifetime_seconds=settings.code_lifetime_seconds))
+        issue_code = IssueCode(codes, randomness, audit, lifetime_seconds=settings.code_lifetime_seconds)
+        consent = Consent(consents, issue_code, audit)
+        remembered_consent = RememberedConsent(consents, interactions, issue_code)
         document = metadata(
             issuer=settings.issuer,
             token_url=settings.token_url or settings.issuer,
@@ -83,21 +113,34 @@ async def serve_authorize() -> None:
         )
 
         cookies = Cookies(site, randomness)
-        sign_in = SignIn(users, passwords)
-        app = new_app("Tallystick authorize", randomness)
-        answers = Answers(pages, issuer=settings.issuer)
+        throttle = SignInThrottle(RedisAttempts(cache), failures_per_source=settings.sign_in_failures_per_source)
+        sign_in = SignIn(users, passwords, throttle, KnownDevices(RedisKnownPlaces(cache), randomness), audit)
+        answers, metadata_endpoint = Answers(pages, audit, issuer=settings.issuer), MetadataEndpoint(document, site)
+        cross_origin = CrossOrigin(dict.fromkeys(metadata_endpoint.paths, "GET"))
+        door = FrontDoor(settings.is_https, settings.trusted_proxies, cross_origin, refused=answers.insecure)
+        app = new_app("Tallystick authorize", randomness, door)
         answers.add_to(app)
         AuthorizationEndpoint(begin_interaction, cookies, site).add_to(app, answers)
         SignInEndpoint(interactions, asking_client, sign_in, sessions, pages=pages, cookies=cookies, site=site).add_to(
             app, answers
         )
-        ConsentEndpoint(interactions, asking_client, consent, sessions, pages=pages, cookies=cookies, site=site).add_to(
-            app, answers
-        )
-        MetadataEndpoint(document, site).add_to(app, answers)
+        ConsentEndpoint(
+            interactions,
+            asking_client,
+            consent,
+            remembered_consent,
+            sessions,
+            pages=pages,
+            cookies=cookies,
+            site=site,
+        ).add_to(app, answers)
+        SignOutEndpoint(sessions, cookies=cookies, site=site).add_to(app, answers)
+        account = Account(PostgresAccount(postgres, settings.service))
+        AccountEndpoint(account, sessions, pages=pages, cookies=cookies, site=site).add_to(app, answers)
+        metadata_endpoint.add_to(app, answers)
 
         grpc_ = aio_server(ServiceOrOperator(services, postgres), randomness)
-        check_code = AuthorizationCodeService(CheckCode(codes, consents))
+        check_code = AuthorizationCodeService(CheckCode(codes, consents, audit))
         authorization_code_pb2_grpc.add_AuthorizationCodeServiceServicer_to_server(check_code, grpc_)
         add_operator_services(grpc_, postgres, randomness, passwords, issuer=settings.issuer)
         await serve(settings, app, grpc_)

@@ -16,11 +16,13 @@ def metadata(*, issuer: str, token_url: str, introspect_url: str) -> dict[str, o
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/oauth2/authorize",
         "token_endpoint": f"{token_url}/oauth2/token",
+        "revocation_endpoint": f"{token_url}/oauth2/revoke",
         "introspection_endpoint": f"{introspect_url}/oauth2/introspect",
         "response_types_supported": list(response_type.SUPPORTED),
         "response_modes_supported": list(response_mode.SUPPORTED),
         "grant_types_supported": [grant.value for grant in GrantType],
         "token_endpoint_auth_methods_supported": [*_WITH_SECRET, AuthMethod.NONE],
+        "revocation_endpoint_auth_methods_supported": [*_WITH_SECRET, AuthMethod.NONE],
         "introspection_endpoint_auth_methods_supported": [*_WITH_SECRET],
         # plain is an exemption for single clients and not offered to any.
         "code_challenge_methods_supported": [CodeChallengeMethod.S256],

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from uuid import UUID
 
@@ -61,10 +62,48 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Who signed in at a browser, and the user's epoch at that moment."""
+    """Who signed in at a browser, the user's epoch at that moment, and when it ends, in seconds since 1970.
+
+    `expires_at` is when it ends in any case, `idle_expires_at` when it does unless it is used before.
+    """
 
     user_id: UUID
     user_epoch: int
+    expires_at: int
+    idle_expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """From where somebody signs in: the browser's cookie of the device, and its network; each empty when not known."""
+
+    device: str = field(repr=False)
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class Familiarity:
+    """Whether a browser, and the network that it is in, have signed in to an account before."""
+
+    device: bool
+    network: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptCounter:
+    """By what attempts are counted, the digest of whom or what they are counted for, and how many there may be."""
+
+    name: str
+    digest: bytes
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExhaustedCounter:
+    """A counter that has reached its limit, and in how many seconds it begins anew."""
+
+    counter: AttemptCounter
+    wait_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +115,23 @@ class Approval:
     client_epoch: int
     user_epoch: int
     consent_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClientAccess:
+    """A client that a user has given access: since when, and to what.
+
+    `scopes` maps what is remembered of the consent, or stands in a live grant, to descriptions. `last_used_at` is when
+    the newest live grant was made or refreshed; None when there is none.
+    """
+
+    client_id: str
+    name: str
+    version: str
+    redirect_uri: str
+    scopes: Mapping[str, str]
+    given_at: datetime
+    last_used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

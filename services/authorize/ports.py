@@ -4,12 +4,23 @@ What Redis keeps is given a lifetime in seconds and found no longer after it. In
 digest of the secret that names them; the secret itself is never stored.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from services.authorize.model import Approval, Client, IssuedCode, Session, Standing, User
+from services.authorize.model import (
+    Approval,
+    AttemptCounter,
+    Client,
+    ClientAccess,
+    ExhaustedCounter,
+    IssuedCode,
+    Session,
+    Standing,
+    User,
+)
 from services.authorize.request import AuthorizationRequest, Interaction
+from tallystick.runtime.audit_event import AuditEvent
 
 
 class ClientDirectory(Protocol):
@@ -28,9 +39,6 @@ class ResourceDirectory(Protocol):
 
 class UserDirectory(Protocol):
     """Finds resource owners."""
-
-    async def find(self, user_id: UUID) -> User | None:
-        """Return a user, enabled or not; None when there is none."""
 
     async def find_by_username(self, username: str) -> User | None:
         """Return the user of this name, enabled or not; None when there is none."""
@@ -68,8 +76,41 @@ class SessionStore(Protocol):
     async def find(self, digest: bytes) -> Session | None:
         """Return a session; None when there is none or it has expired."""
 
+    async def renew(self, digest: bytes, session: Session, *, seconds: int) -> None:
+        """Keep a session for longer, unless it is there no more."""
+
     async def end(self, digest: bytes) -> None:
         """End a session, if there is one."""
+
+
+class EndedSessions(Protocol):
+    """Says no to sessions that have ended, whatever the session store says."""
+
+    async def end(self, digest: bytes, event: AuditEvent | None, *, seconds: int) -> None:
+        """Say no to a session for so many seconds, and keep the event with it, unless it had ended before."""
+
+    async def user_unless_ended(self, user_id: UUID, *, session: bytes) -> User | None:
+        """Return a user, enabled or not, by one statement; None when there is none or the session has ended."""
+
+
+class AttemptCounts(Protocol):
+    """Counts attempts, each counter for a while from its first one on."""
+
+    async def add(self, counters: Sequence[AttemptCounter], *, seconds: int) -> ExhaustedCounter | None:
+        """Count an attempt by all counters; by none when one has reached its limit, and return the one to wait for."""
+
+    async def take_back(self, counters: Sequence[AttemptCounter]) -> None:
+        """Count one attempt less."""
+
+
+class KnownPlaces(Protocol):
+    """Remembers, under a digest, the epoch of the user who signed in somewhere."""
+
+    async def remember(self, digest: bytes, epoch: int, *, seconds: int) -> None:
+        """Remember an epoch, instead of an earlier one."""
+
+    async def epoch(self, digest: bytes) -> int | None:
+        """Return what is remembered; None when nothing is."""
 
 
 class CodeStore(Protocol):
@@ -82,6 +123,19 @@ class CodeStore(Protocol):
         """Return what a code stands for, the same to everyone who asks; None when there is none or it has expired."""
 
 
+class AccountStore(Protocol):
+    """Keeps who has access to a user's account."""
+
+    async def clients(self, user_id: UUID) -> Sequence[ClientAccess]:
+        """Return the clients that have access, by name."""
+
+    async def withdraw(self, user_id: UUID, client_id: str) -> None:
+        """Withdraw a client's access, if it has any: in one transaction, after whose end nothing of it is live."""
+
+    async def withdrawn(self, user_id: UUID, client_id: str) -> str | None:
+        """Return the name of a client whose access has been withdrawn; None for any other."""
+
+
 class ConsentStore(Protocol):
     """Keeps what users allowed clients."""
 
@@ -89,7 +143,15 @@ class ConsentStore(Protocol):
         """Record, in one statement, what a user allows a client, and return it with the epochs of all three.
 
         What the client may no longer ask for is left out. None, with nothing recorded, when nothing is left, or when
-        the user or the client has meanwhile been disabled, deleted or revoked. The epoch of an earlier consent is kept.
+        the user or the client has meanwhile been disabled, deleted or revoked. The epoch of an earlier consent is kept,
+        and so is what it allowed beyond this request at the same redirect URI, unless a scope means more today.
+        """
+
+    async def remembered(self, user: User, request: AuthorizationRequest) -> Approval | None:
+        """Return an approval of all that is asked for, if all of it was allowed before and everything still holds.
+
+        One statement decides: user and client stand, the redirect URI is registered as it was sent and the one that
+        the consent was given for, and each scope is what it was then. None otherwise.
         """
 
     async def standing(self, user_id: UUID, client_id: str) -> Standing | None:

@@ -1,36 +1,99 @@
-"""Login sessions: who is signed in at a browser."""
+"""Login sessions: who is signed in at a browser, and for how long.
+
+Redis keeps them, under times of their own, so that none is believed for longer when Redis goes back to an older state.
+Which have ended stands in Postgres, and what it says goes.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 
 from services.authorize.model import Session, User
-from services.authorize.ports import SessionStore, UserDirectory
+from services.authorize.ports import EndedSessions, SessionStore
 from tallystick.oauth2.opaque_token import base64url, digest
+from tallystick.oauth2.subject import user_subject
+from tallystick.runtime.audit_event import Audit, AuditEvent, EventKind
+from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.randomness import Randomness
 
 _COOKIE_BYTES = 32
 
 
 class Sessions:
-    """Begins and finds sessions. A session's name is the value of a cookie, and only its digest is stored."""
+    """Begins, finds and ends sessions. A session's name is the value of a cookie, and only its digest is stored.
+
+    `clock` tells the seconds since 1970. A session ends `lifetime_seconds` after it began, or earlier when it has not
+    been used for `idle_seconds`.
+    """
 
     def __init__(
-        self, store: SessionStore, users: UserDirectory, randomness: Randomness, *, lifetime_seconds: int
+        self,
+        store: SessionStore,
+        ended: EndedSessions,
+        audit: Audit,
+        randomness: Randomness,
+        clock: Callable[[], float],
+        *,
+        lifetime_seconds: int,
+        idle_seconds: int,
     ) -> None:
         self._store = store
-        self._users = users
+        self._ended = ended
+        self._audit = audit
         self._randomness = randomness
+        self._clock = clock
         self._lifetime_seconds = lifetime_seconds
+        self._idle_seconds = idle_seconds
 
-    async def begin(self, user: User, *, previous: str) -> str:
-        """Begin a session under a new name, so that none from before the sign-in is of use, and return the name."""
-        cookie = base64url(self._randomness.octets(_COOKIE_BYTES))
-        await self._store.put(digest(cookie), Session(user.user_id, user.epoch), seconds=self._lifetime_seconds)
+    async def begin(self, user: User, *, previous: str, client_id: str | None = None) -> str:
+        """Begin a session under a new name, so that none from before the sign-in is of use, and return the name.
+
+        `client_id` is the client that asks.
+        """
         if previous:
-            await self._store.end(digest(previous))
+            await self.end(previous, detail="replaced by another sign-in")
+        cookie, now = base64url(self._randomness.octets(_COOKIE_BYTES)), int(self._clock())
+        session = self._used(Session(user.user_id, user.epoch, now + self._lifetime_seconds, 0), now)
+        await self._store.put(digest(cookie), session, seconds=session.idle_expires_at - now)
+        event = AuditEvent(
+            EventKind.SIGNED_IN, actor=user_subject(user.user_id), user_id=user.user_id, client_id=client_id
+        )
+        await self._audit.record(event)
         return cookie
 
     async def user(self, cookie: str) -> User | None:
-        """Return who is signed in; None when nobody is, or the user has been disabled, revoked or deleted since."""
+        """Return who is signed in, which counts as use of the session.
+
+        None when nobody is, when the session has ended, or the user has been disabled, revoked or deleted since.
+        """
+        now = int(self._clock())
         session = await self._store.find(digest(cookie)) if cookie else None
-        user = None if session is None else await self._users.find(session.user_id)
-        if session is None or user is None or not user.enabled or user.epoch != session.user_epoch:
+        if session is None or session.idle_expires_at <= now:
             return None
+        user = await self._ended.user_unless_ended(session.user_id, session=digest(cookie))
+        if user is None or not user.enabled or user.epoch != session.user_epoch:
+            return None
+        used = self._used(session, now)
+        await self._store.renew(digest(cookie), used, seconds=used.idle_expires_at - now)
         return user
+
+    async def end(self, cookie: str, *, detail: str = "") -> None:
+        """End a session for good, known or not; it is over when this returns, even while Redis is away."""
+        try:
+            session = await self._store.find(digest(cookie))
+        except Unavailable:
+            session = None
+        now = int(self._clock())
+        seconds = self._lifetime_seconds if session is None else max(session.expires_at - now, 0)
+        await self._ended.end(digest(cookie), _signed_out(session, now, detail), seconds=seconds)
+        with suppress(Unavailable):
+            await self._store.end(digest(cookie))
+
+    def _used(self, session: Session, now: int) -> Session:
+        return replace(session, idle_expires_at=min(now + self._idle_seconds, session.expires_at))
+
+
+def _signed_out(session: Session | None, now: int, detail: str) -> AuditEvent | None:
+    if session is None or session.idle_expires_at <= now:
+        return None
+    return AuditEvent(EventKind.SIGNED_OUT, actor=user_subject(session.user_id), user_id=session.user_id, detail=detail)

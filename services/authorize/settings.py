@@ -7,7 +7,15 @@ from pydantic import Field, SecretStr
 
 from services.authorize.pages.branding import Branding
 from tallystick.oauth2.pkce import RequirePkce
-from tallystick.runtime.settings import PREFIX, BaseUrl, Listen, ListenAddress, Settings, SettingsError
+from tallystick.runtime.settings import (
+    PREFIX,
+    BaseUrl,
+    FailuresPerSource,
+    Listen,
+    ListenAddress,
+    Settings,
+    SettingsError,
+)
 
 _LONGEST_CODE_LIFETIME_SECONDS = 600
 _LONGEST_SESSION_LIFETIME_SECONDS = 30 * 24 * 3600
@@ -32,6 +40,10 @@ class AuthorizeSettings(Settings):
     """How long a code can be redeemed, in seconds (RFC 6749 §4.1.2 allows ten minutes at the most)."""
     session_lifetime_seconds: Annotated[int, Field(ge=1, le=_LONGEST_SESSION_LIFETIME_SECONDS)] = 12 * 3600
     """How long after signing in people need not do so again, in seconds."""
+    session_idle_lifetime_seconds: Annotated[int, Field(ge=1, le=_LONGEST_SESSION_LIFETIME_SECONDS)] = 3600
+    """How long a session lasts without being used, in seconds; it ends with its lifetime in any case."""
+    sign_in_failures_per_source: FailuresPerSource = 50
+    """How many wrong passwords are taken from one address in five minutes, from devices that are not known."""
     service_callers_file: Path
     """The services that may call over gRPC: lines of `service:digest`, the SHA-256 of its credential in hexadecimal."""
     branding_title: str | None = None

@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from services.authorize.checks import verified
-from services.authorize.model import UNKNOWN_CLIENT, Approval, Client, IssuedCode, Session, Standing, User
+from services.authorize.model import UNKNOWN_CLIENT, Approval, Client, IssuedCode, Standing, User
 from services.authorize.request import AuthorizationRequest, Interaction, Received
 from tallystick.oauth2.authorization_code import AuthorizationCode, new_authorization_code
 from tallystick.oauth2.client import ApplicationType, ClientType, GrantType
@@ -134,9 +134,6 @@ class InMemoryUsers:
     def __init__(self, *users: User) -> None:
         self.users = {user.user_id: user for user in users}
 
-    async def find(self, user_id: UUID) -> User | None:
-        return self.users.get(user_id)
-
     async def find_by_username(self, username: str) -> User | None:
         return next((user for user in self.users.values() if user.username == username), None)
 
@@ -158,23 +155,6 @@ class InMemoryInteractions:
         return self.kept.pop(digest, None) is not None
 
 
-class InMemorySessions:
-    """A `SessionStore` that forgets nothing by itself."""
-
-    def __init__(self) -> None:
-        self.kept: dict[bytes, Session] = {}
-
-    async def put(self, digest: bytes, session: Session, *, seconds: int) -> None:
-        del seconds
-        self.kept[digest] = session
-
-    async def find(self, digest: bytes) -> Session | None:
-        return self.kept.get(digest)
-
-    async def end(self, digest: bytes) -> None:
-        self.kept.pop(digest, None)
-
-
 class InMemoryConsents:
     """A `ConsentStore` with one consent at most."""
 
@@ -182,11 +162,18 @@ class InMemoryConsents:
         self._approval = approval
         self._standing = standing
         self.recorded: list[tuple[str, ...]] = []
+        self.looked_up: list[AuthorizationRequest] = []
 
     async def record(self, user: User, request: AuthorizationRequest, scopes: Collection[str]) -> Approval | None:
         del user, request
         self.recorded.append(tuple(scopes))
         return self._approval and replace(self._approval, scopes=tuple(scopes))
+
+    async def remembered(self, user: User, request: AuthorizationRequest) -> Approval | None:
+        del user
+        self.looked_up.append(request)
+        all_of_it = self._approval is not None and set(request.scopes) <= set(self._approval.scopes)
+        return self._approval and replace(self._approval, scopes=request.scopes) if all_of_it else None
 
     async def standing(self, user_id: UUID, client_id: str) -> Standing | None:
         del user_id, client_id

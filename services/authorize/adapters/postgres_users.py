@@ -1,17 +1,11 @@
 """Resource owners, from Postgres."""
 
 from typing import LiteralString
-from uuid import UUID
 
 from psycopg.rows import DictRow
 
 from services.authorize.model import User
 from tallystick.runtime.postgres import AsyncPostgres
-
-# The user with an id.
-FIND_USER: LiteralString = """
-SELECT user_id, username, password_hash, enabled, epoch FROM users WHERE user_id = %(user_id)s
-"""
 
 # The user with a name.
 FIND_USER_BY_USERNAME: LiteralString = """
@@ -25,16 +19,13 @@ class PostgresUsers:
     def __init__(self, postgres: AsyncPostgres) -> None:
         self._postgres = postgres
 
-    async def find(self, user_id: UUID) -> User | None:
-        """Return a user, enabled or not; None when there is none."""
-        return _user(await self._postgres.one(FIND_USER, {"user_id": user_id}))
-
     async def find_by_username(self, username: str) -> User | None:
         """Return the user of this name, enabled or not; None when there is none."""
-        return _user(await self._postgres.one(FIND_USER_BY_USERNAME, {"username": username}))
+        return user_of(await self._postgres.one(FIND_USER_BY_USERNAME, {"username": username}))
 
 
-def _user(row: DictRow | None) -> User | None:
+def user_of(row: DictRow | None) -> User | None:
+    """Return the user that a row tells of."""
     if row is None:
         return None
     return User(row["user_id"], row["username"], row["password_hash"], row["enabled"], row["epoch"])

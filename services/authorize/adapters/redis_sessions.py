@@ -25,6 +25,11 @@ class RedisSessions:
         async with translated():
             return _RECORD.read(await self._redis.get(_key(digest)))
 
+    async def renew(self, digest: bytes, session: Session, *, seconds: int) -> None:
+        """Keep a session for longer, unless it is there no more."""
+        async with translated():
+            await self._redis.set(_key(digest), _RECORD.write(session), ex=seconds, xx=True)
+
     async def end(self, digest: bytes) -> None:
         """End a session, if there is one."""
         async with translated():

@@ -9,34 +9,42 @@ from services.authorize.csrf import form_token
 from services.authorize.endpoints.answers import Answers, page_response, see_other
 from services.authorize.endpoints.cookies import Cookies
 from services.authorize.endpoints.form import interaction_in_address, read_form
+from services.authorize.endpoints.navigation import is_navigation
 from services.authorize.endpoints.site import Site
 from services.authorize.errors import ShownHere, told_to_client
 from services.authorize.interaction import Interactions
 from services.authorize.pages.error_kind import ErrorKind
-from services.authorize.pages.render import Pages
+from services.authorize.pages.translated_pages import TranslatedPages
+from services.authorize.remembered_consent import RememberedConsent
+from services.authorize.request import AuthorizationRequest
 from services.authorize.session import Sessions
-from tallystick.oauth2.errors import AccessDenied
+from tallystick.oauth2.authorization_code import AuthorizationCode
 
 _FORM = "consent"
 
 
 class ConsentEndpoint:
-    """Asks whoever is signed in, and sends the browser back to the client with the answer."""
+    """Asks whoever is signed in, and sends the browser back to the client with the answer.
+
+    Nobody is asked for what is remembered, if the browser is really about to go there.
+    """
 
     def __init__(
         self,
         interactions: Interactions,
         asking_client: AskingClient,
         consent: Consent,
+        remembered_consent: RememberedConsent,
         sessions: Sessions,
         *,
-        pages: Pages,
+        pages: TranslatedPages,
         cookies: Cookies,
         site: Site,
     ) -> None:
         self._interactions = interactions
         self._asking_client = asking_client
         self._consent = consent
+        self._remembered_consent = remembered_consent
         self._sessions = sessions
         self._pages = pages
         self._cookies = cookies
@@ -59,7 +67,12 @@ class ConsentEndpoint:
             if user is None:
                 return self._to_sign_in(interaction_id)
             client = await self._asking_client.find(interaction.request)
-            page = self._pages.consent(
+            code = None
+            if is_navigation(request):
+                code = await self._remembered_consent.approve(interaction.request, user, interaction_id)
+            if code is not None:
+                return self._to_client(interaction.request, code)
+            page = self._pages.accepted_by(request.headers.getlist("accept-language")).consent(
                 consent_view(interaction.request, client, user),
                 interaction=interaction_id,
                 csrf=form_token(_FORM, browser=browser, interaction=interaction_id, session=session),
@@ -83,9 +96,12 @@ class ConsentEndpoint:
             await self._asking_client.find(interaction.request)
             await self._interactions.consume(interaction_id)
             if decision == "deny":
-                raise AccessDenied("the resource owner denied the request")
+                await self._consent.deny(interaction.request, user)
             code = await self._consent.approve(interaction.request, user, ticked)
-        return see_other(success_location(interaction.request, code=code.text, issuer=self._site.issuer))
+        return self._to_client(interaction.request, code)
+
+    def _to_client(self, asked: AuthorizationRequest, code: AuthorizationCode) -> Response:
+        return see_other(success_location(asked, code=code.text, issuer=self._site.issuer))
 
     def _to_sign_in(self, interaction_id: str) -> Response:
         return see_other(f"{self._site.path('/login')}?interaction={interaction_id}")

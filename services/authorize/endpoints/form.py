@@ -54,13 +54,30 @@ async def read_form(request: Request, *, origin: str) -> Form:
 
 def interaction_in_address(request: Request) -> str:
     """Return the interaction's id from the query; raise `ShownHere` when there is not exactly one."""
-    try:
-        ids = parse_form(request.scope["query_string"]).all("interaction")
-    except MalformedForm:
-        ids = ()
-    if len(ids) != 1:
+    interaction_id = interaction_if_any(request)
+    if not interaction_id:
         raise ShownHere(ErrorKind.NOT_FOUND)
-    return ids[0]
+    return interaction_id
+
+
+def interaction_if_any(request: Request) -> str:
+    """Return the interaction's id from the query, empty when there is none; raise `ShownHere` when it is repeated."""
+    parameters = _query(request)
+    if parameters.repeated("interaction"):
+        raise ShownHere(ErrorKind.NOT_FOUND)
+    return next(iter(parameters.all("interaction")), "")
+
+
+def is_in_address(request: Request, name: str) -> bool:
+    """Tell whether the query names something; its value is not looked at."""
+    return any(key == name for key, _ in _query(request).pairs)
+
+
+def _query(request: Request) -> Parameters:
+    try:
+        return parse_form(request.scope["query_string"])
+    except MalformedForm:
+        raise ShownHere(ErrorKind.NOT_FOUND) from None
 
 
 def _refused(detail: str) -> ShownHere:

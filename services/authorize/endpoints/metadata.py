@@ -13,15 +13,15 @@ class MetadataEndpoint:
 
     def __init__(self, document: dict[str, object], site: Site) -> None:
         self._document = json.dumps(document, indent=2).encode()
-        self._site = site
+        # The latter comes after the issuer's own path (OpenID Connect Discovery §4).
+        self.paths = (
+            site.well_known("oauth-authorization-server"),
+            site.path("/.well-known/openid-configuration"),
+        )
 
     def add_to(self, app: FastAPI, answers: Answers) -> None:
-        """Serve the document at both paths; the latter comes after the issuer's own (OpenID Connect Discovery §4)."""
-        paths = (
-            self._site.well_known("oauth-authorization-server"),
-            self._site.path("/.well-known/openid-configuration"),
-        )
-        for path in paths:
+        """Serve the document at both paths."""
+        for path in self.paths:
             app.add_api_route(path, answers.around(self._handle), methods=["GET", "HEAD"], response_model=None)
 
     async def _handle(self, _: Request) -> Response:

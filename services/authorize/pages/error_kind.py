@@ -16,6 +16,8 @@ class ErrorKind(Enum):
     """The interaction was started in a browser with another cookie."""
     FORM_REFUSED = "form_refused", HTTPStatus.FORBIDDEN
     """The form lacks its anti-forgery value or comes from another origin (RFC 6749 §10.12)."""
+    INSECURE = "insecure", HTTPStatus.BAD_REQUEST
+    """It came over plain HTTP, as far as anybody can tell, although the issuer is https (RFC 6749 §3.1)."""
     NOT_FOUND = "not_found", HTTPStatus.NOT_FOUND
     TOO_LARGE = "too_large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     UNAVAILABLE = "unavailable", HTTPStatus.SERVICE_UNAVAILABLE

@@ -1,7 +1,8 @@
 """The pages, rendered: HTML together with the headers that protect it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote
@@ -9,13 +10,17 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from services.authorize.pages.account_view import AccountView
 from services.authorize.pages.branding import Branding
-from services.authorize.pages.consent_view import ConsentView
+from services.authorize.pages.consent_view import ConsentView, RequestedScope
 from services.authorize.pages.content_security_policy import content_security_policy, redirect_sources, style_source
+from services.authorize.pages.date_text import date_text
 from services.authorize.pages.destination import Destination
 from services.authorize.pages.display_text import display_text
 from services.authorize.pages.error_kind import ErrorKind
-from services.authorize.pages.words import ENGLISH, Words
+from services.authorize.pages.sign_in_view import SignInView
+from services.authorize.pages.words import Words
+from services.authorize.pages.words_en import ENGLISH
 
 _HERE = Path(__file__).parent
 _UNBRANDED = Branding()
@@ -37,7 +42,7 @@ class Page:
 
 
 class Pages:
-    """Renders each page in the deployment's branding, which a client's own overrides field by field."""
+    """Renders each page in one language and the deployment's branding, which a client's own overrides by field."""
 
     def __init__(self, branding: Branding, words: Words = ENGLISH) -> None:
         """Read and compile templates and style, so that a broken one stops the start and not a sign-in."""
@@ -58,44 +63,31 @@ class Pages:
         environment.globals.update(words=words, style=style, mark_uri=f"data:image/svg+xml,{quote(mark)}")
         self._sign_in = environment.get_template("sign_in.html")
         self._consent = environment.get_template("consent.html")
+        self._account = environment.get_template("account.html")
         self._error = environment.get_template("error.html")
 
-    def sign_in(
-        self,
-        *,
-        client_name: str,
-        redirect_uri: str,
-        interaction: str,
-        csrf: str,
-        username: str = "",
-        failed: bool = False,
-        branding: Branding = _UNBRANDED,
-    ) -> Page:
-        """Ask for username and password on behalf of a client; `failed` says that the last pair was wrong.
-
-        `redirect_uri` is the validated one: an answer that needs no consent redirects there straight from this form.
-        """
+    def sign_in(self, view: SignInView, *, interaction: str, csrf: str, branding: Branding = _UNBRANDED) -> Page:
+        """Ask for username and password."""
         html = self._sign_in.render(
             self._frame(branding),
-            client=self._client(client_name),
+            client=None if view.client_name is None else self._client(view.client_name),
             interaction=interaction,
             csrf=csrf,
-            username=display_text(username, limit=_NAME),
-            failed=failed,
+            username=display_text(view.username, limit=_NAME),
+            failed=view.failed,
+            wait_minutes=-(-view.wait_seconds // 60),
+            signed_out=view.signed_out,
         )
-        return self._page(HTTPStatus.OK, html, form_action=("'self'", *redirect_sources(redirect_uri)))
+        # An answer that needs no consent redirects to the client straight from this form.
+        redirects = () if view.redirect_uri is None else redirect_sources(view.redirect_uri)
+        if view.wait_seconds == 0:
+            return self._page(HTTPStatus.OK, html, form_action=("'self'", *redirects))
+        page = self._page(HTTPStatus.TOO_MANY_REQUESTS, html, form_action=("'self'", *redirects))
+        return Page(page.status, page.html, {**page.headers, "Retry-After": str(view.wait_seconds)})
 
     def consent(self, view: ConsentView, *, interaction: str, csrf: str, branding: Branding = _UNBRANDED) -> Page:
         """Ask the resource owner what the client may do."""
         destination = Destination.of(view.redirect_uri)
-        scopes = [
-            {
-                "value": scope.name,
-                "name": display_text(scope.name, limit=_NAME),
-                "description": display_text(scope.description, limit=_SENTENCE),
-            }
-            for scope in view.scopes
-        ]
         html = self._consent.render(
             self._frame(branding),
             client=self._client(view.client_name),
@@ -103,12 +95,40 @@ class Pages:
             username=display_text(view.username, limit=_NAME),
             place=display_text(destination.name, limit=_PLACE),
             on_this_device=destination.on_this_device,
-            scopes=scopes,
+            scopes=_scopes(view.scopes),
             offline=view.offline,
             interaction=interaction,
             csrf=csrf,
         )
         return self._page(HTTPStatus.OK, html, form_action=("'self'", *redirect_sources(view.redirect_uri)))
+
+    def account(self, view: AccountView, *, csrf: str, sign_out_csrf: str) -> Page:
+        """Show who has access to an account; each application's access can be withdrawn."""
+        applications = []
+        for application in view.applications:
+            destination = Destination.of(application.redirect_uri)
+            used = application.last_used_at
+            applications.append(
+                {
+                    "client_id": application.client_id,
+                    "name": self._client(application.name),
+                    "version": display_text(application.version, limit=_NAME),
+                    "place": display_text(destination.name, limit=_PLACE),
+                    "on_this_device": destination.on_this_device,
+                    "scopes": _scopes(application.scopes),
+                    "since": self._day(application.given_at),
+                    "last_used": None if used is None else self._day(used),
+                }
+            )
+        html = self._account.render(
+            self._frame(_UNBRANDED),
+            username=display_text(view.username, limit=_NAME),
+            withdrawn=None if view.withdrawn is None else self._client(view.withdrawn),
+            applications=applications,
+            csrf=csrf,
+            sign_out_csrf=sign_out_csrf,
+        )
+        return self._page(HTTPStatus.OK, html, form_action=("'self'",))
 
     def error(self, kind: ErrorKind, *, request_id: str, branding: Branding = _UNBRANDED) -> Page:
         """Say what went wrong and what to do next; nothing of the request but its id can get in."""
@@ -125,6 +145,9 @@ class Pages:
     def _client(self, name: str) -> str:
         return display_text(name, limit=_NAME) or self._words.unnamed_client
 
+    def _day(self, moment: datetime) -> dict[str, str]:
+        return {"text": date_text(moment, self._words), "machine": moment.astimezone(UTC).date().isoformat()}
+
     def _frame(self, branding: Branding) -> dict[str, str | None]:
         shown = branding.over(self._branding)
         return {
@@ -138,6 +161,7 @@ class Pages:
         headers = {
             "Content-Type": "text/html; charset=utf-8",
             "Content-Language": self._words.lang,
+            "Vary": "Accept-Language",
             "Content-Security-Policy": content_security_policy(style=self._style_source, form_action=form_action),
             "X-Frame-Options": "DENY",
             "X-Content-Type-Options": "nosniff",
@@ -146,6 +170,17 @@ class Pages:
             "Pragma": "no-cache",
         }
         return Page(int(status), html, headers)
+
+
+def _scopes(scopes: Iterable[RequestedScope]) -> list[dict[str, str]]:
+    return [
+        {
+            "value": scope.name,
+            "name": display_text(scope.name, limit=_NAME),
+            "description": display_text(scope.description, limit=_SENTENCE),
+        }
+        for scope in scopes
+    ]
 
 
 def _fill(sentence: str, **parts: str) -> Markup:

@@ -111,7 +111,7 @@ def test_nothing_is_readable_from_another_origin(browser: Browser, world: World)
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/oauth2/authorize/", "/oauth2/par", "/oauth2/register", "/account", "/admin", "/docs"]
+    "path", ["/", "/oauth2/authorize/", "/oauth2/par", "/oauth2/register", "/admin", "/docs"]
 )
 def test_what_is_not_there_is_a_page(browser: Browser, path: str) -> None:
     """Unknown paths, and those of later times, are not found (UI-01)."""

@@ -166,11 +166,12 @@ def test_looking_answers_nothing(browser: Browser, world: World) -> None:
     assert "code" in told(browser.answer(form), world.public)
 
 
-def test_two_tabs_do_not_disturb_each_other(browser: Browser, world: World) -> None:
+def test_two_tabs_do_not_disturb_each_other(cluster: Cluster, browser: Browser, world: World) -> None:
     """Each tab's answer goes to the client that asked in it (AUTHZ-18)."""
+    other = cluster.operator.create_client(scopes=(world.see,), redirect_uris=("https://other.example/cb",))
     first = browser.consent_page(world.public, world.bob, state="first")
-    second = browser.consent_page(world.confidential, world.bob, state="second")
-    assert told(browser.answer(second), world.confidential)["state"] == "second"
+    second = browser.consent_page(other, world.bob, state="second")
+    assert told(browser.answer(second), other)["state"] == "second"
     assert told(browser.answer(first), world.public)["state"] == "first"
 
 

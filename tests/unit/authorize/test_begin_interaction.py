@@ -1,13 +1,18 @@
 """`begin_interaction`: from a query to an interaction."""
 
+from dataclasses import replace
+
 import pytest
 
 from services.authorize.begin_interaction import BeginInteraction
-from services.authorize.errors import Redirected, ShownHere
+from services.authorize.errors import Redirected, RequestRefused, ShownHere
 from services.authorize.interaction import Interactions
 from services.authorize.pages.error_kind import ErrorKind
-from services.authorize.request import Interaction
+from services.authorize.refusal_event import refusal_event
+from services.authorize.request import AuthorizationRequest, Interaction
+from tallystick.oauth2.errors import AccessDenied, ServerError, TemporarilyUnavailable
 from tallystick.oauth2.pkce import RequirePkce
+from tallystick.runtime.audit_event import AuditEvent, EventKind, Outcome
 from tallystick.runtime.failures import Unavailable
 from tests.fakes.authorize import (
     ISSUER,
@@ -21,6 +26,7 @@ from tests.fakes.authorize import (
 )
 
 BROWSER = "b" * 43
+DISABLED = replace(PUBLIC, client_id="disabled", enabled=False)
 
 
 class BrokenInteractions(InMemoryInteractions):
@@ -38,7 +44,7 @@ class BrokenInteractions(InMemoryInteractions):
 def beginning(store: InMemoryInteractions) -> BeginInteraction:
     """Return the use case over stores in memory."""
     return BeginInteraction(
-        InMemoryClients(PUBLIC),
+        InMemoryClients(PUBLIC, DISABLED),
         InMemoryResources("https://photos.example"),
         Interactions(store, Countdown()),
         issuer=ISSUER,
@@ -102,3 +108,62 @@ async def test_a_failure_after_the_uri_is_verified_is_told_to_the_client(failure
         await beginning(BrokenInteractions(failure)).begin(query_of(), browser=BROWSER)
     assert (code, "xyz") == (refusal.value.error.code, refusal.value.request.state)
     assert "bug" not in refusal.value.error.description
+
+
+@pytest.mark.parametrize(
+    ("query", "client_id", "error", "detail"),
+    [
+        (b"client_id=public&%ff=1", None, "untrusted_request", "the query is malformed: not UTF-8"),
+        (query_of(state="s" * 40_000), None, "too_large", "the query is too long"),
+        (query_of(client_id=None), None, "untrusted_request", "client_id is required"),
+        (query_of(client_id="<b>stranger</b>"), None, "untrusted_request", "the client is unknown or disabled"),
+        (query_of(client_id="public&client_id=public"), None, "untrusted_request", "client_id must not be repeated"),
+        (query_of(DISABLED), "disabled", "untrusted_request", "the client is unknown or disabled"),
+        (
+            query_of(redirect_uri="https://evil.example"),
+            "public",
+            "untrusted_request",
+            "redirect_uri is not registered",
+        ),
+        (query_of(response_type="token"), "public", "unsupported_response_type", "response_type must be code"),
+        (
+            query_of(scope="<b>evil</b>"),
+            "public",
+            "invalid_scope",
+            "scope holds a value that this request may not ask for",
+        ),
+    ],
+)
+async def test_a_refusal_is_told_without_what_a_stranger_typed(
+    query: bytes, client_id: str | None, error: str, detail: str
+) -> None:
+    """Each refusal is one event: why, and the client if it is registered, in words of ours only (OPS-04, GEN-11)."""
+    with pytest.raises(RequestRefused) as refusal:
+        await beginning(InMemoryInteractions()).begin(query, browser=BROWSER)
+    assert refusal_event(refusal.value) == AuditEvent(
+        EventKind.AUTHORIZATION_REFUSED, Outcome.REFUSED, client_id=client_id, error=error, detail=detail
+    )
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        *(ShownHere(kind) for kind in (ErrorKind.UNAVAILABLE, ErrorKind.INTERNAL, ErrorKind.NOT_FOUND)),
+        *(
+            Redirected(AuthorizationRequest(client_id="public", redirect_uri="https://app.example/cb"), error)
+            for error in (AccessDenied("no"), ServerError("broken"), TemporarilyUnavailable("later"))
+        ),
+    ],
+    ids=str,
+)
+def test_what_nobody_decided_is_no_event(refusal: RequestRefused) -> None:
+    """An outage is no decision, and a denial is told as the resource owner's own (OPS-04)."""
+    assert refusal_event(refusal) is None
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.EXPIRED, ErrorKind.OTHER_BROWSER, ErrorKind.FORM_REFUSED])
+def test_a_refused_form_is_told(kind: ErrorKind) -> None:
+    """A form that is forged, late, or from another browser is an event (OPS-04, UI-04)."""
+    event = refusal_event(ShownHere(kind, detail="why"))
+    assert event is not None
+    assert (event.outcome, event.error, event.detail) == (Outcome.REFUSED, kind.label, "why")

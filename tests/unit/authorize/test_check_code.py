@@ -10,7 +10,9 @@ from services.authorize.check_code import CODE_MISMATCH, CODE_UNKNOWN, CheckCode
 from services.authorize.model import IssuedCode, Standing
 from tallystick.oauth2.authorization_code import new_authorization_code
 from tallystick.oauth2.pkce import CodeChallenge, CodeChallengeMethod
+from tallystick.runtime.audit_event import AuditEvent, EventKind, Outcome
 from tallystick.runtime.failures import NotFound, Refused
+from tests.fakes.audit import FakeAudit
 from tests.fakes.authorize import (
     CHALLENGE,
     CODE,
@@ -29,21 +31,27 @@ WITHOUT_CHALLENGE = replace(PRESENTED, code_verifier=None)
 
 
 async def check(
-    presented: PresentedCode, issued: IssuedCode | None = None, standing: Standing | None = STANDING
+    presented: PresentedCode,
+    issued: IssuedCode | None = None,
+    standing: Standing | None = STANDING,
+    *,
+    audit: FakeAudit | None = None,
 ) -> IssuedCode:
     """Check a code against what was issued."""
     codes = InMemoryCodes(StandingClock())
     await codes.put(issued or issued_code(), seconds=60)
-    return await CheckCode(codes, InMemoryConsents(standing=standing)).check(presented)
+    return await CheckCode(codes, InMemoryConsents(standing=standing), audit or FakeAudit()).check(presented)
 
 
 async def mismatch(
     presented: PresentedCode, issued: IssuedCode | None = None, standing: Standing | None = STANDING
 ) -> str:
     """Return the detail, for the log, with which a code is refused."""
+    audit = FakeAudit()
     with pytest.raises(Refused) as refusal:
-        await check(presented, issued, standing)
+        await check(presented, issued, standing, audit=audit)
     assert refusal.value.reason == CODE_MISMATCH
+    assert audit.kinds == [EventKind.CODE_MISMATCHED]
     assert refusal.value.message == "the code was not issued for this"
     assert not {CODE.text, VERIFIER, CHALLENGE} & set(refusal.value.detail.split())
     return refusal.value.detail
@@ -53,7 +61,7 @@ async def test_every_valid_presentation_gets_the_same_answer() -> None:
     """Checking changes nothing, so a repeated redemption can be told from a replay by token alone (TOK-05)."""
     codes = InMemoryCodes(StandingClock())
     await codes.put(issued_code(), seconds=60)
-    checking = CheckCode(codes, InMemoryConsents())
+    checking = CheckCode(codes, InMemoryConsents(), FakeAudit())
     assert [issued_code()] * 3 == [await checking.check(PRESENTED) for _ in range(3)]
 
 
@@ -61,7 +69,7 @@ async def test_a_mismatch_changes_nothing() -> None:
     """After somebody else's attempts the client still redeems its code (TOK-03, TOK-06)."""
     codes = InMemoryCodes(StandingClock())
     await codes.put(issued_code(), seconds=60)
-    checking = CheckCode(codes, InMemoryConsents())
+    checking = CheckCode(codes, InMemoryConsents(), FakeAudit())
     for attempt in (replace(PRESENTED, client_id="thief"), replace(PRESENTED, code_verifier=b"x" * 43)):
         with pytest.raises(Refused):
             await checking.check(attempt)
@@ -96,7 +104,7 @@ async def test_an_expired_code_is_unknown() -> None:
     await codes.put(issued_code(), seconds=60)
     clock.advance(60)
     with pytest.raises(NotFound):
-        await CheckCode(codes, InMemoryConsents()).check(PRESENTED)
+        await CheckCode(codes, InMemoryConsents(), FakeAudit()).check(PRESENTED)
 
 
 async def test_the_id_alone_is_not_the_code() -> None:
@@ -193,6 +201,34 @@ async def test_any_bytes_get_a_verdict(code: bytes, redirect_uri: bytes, verifie
         await check(PresentedCode(code, "public", redirect_uri, verifier))
     with pytest.raises(Refused):
         await check(replace(PRESENTED, code_verifier=verifier))
+
+
+async def test_a_mismatch_is_told_with_the_grant_it_would_have_been() -> None:
+    """The event names the client and the user of the code and who came with it, and no secret (OPS-04, GEN-11)."""
+    audit = FakeAudit()
+    with pytest.raises(Refused):
+        await check(replace(PRESENTED, client_id="confidential"), audit=audit)
+    issued = issued_code()
+    assert audit.events == [
+        AuditEvent(
+            EventKind.CODE_MISMATCHED,
+            Outcome.REFUSED,
+            client_id="public",
+            user_id=issued.approval.user_id,
+            grant_id=issued.grant_id,
+            detail="another client",
+            attributes={"presented_by": "confidential"},
+        )
+    ]
+
+
+async def test_what_fits_or_is_unknown_leaves_no_event() -> None:
+    """A good code is told of by token, which spends it, and bytes that are no code are nobody's (OPS-04)."""
+    audit = FakeAudit()
+    await check(PRESENTED, audit=audit)
+    with pytest.raises(NotFound):
+        await check(replace(PRESENTED, code=b"x"), audit=audit)
+    assert audit.events == []
 
 
 def test_secrets_stay_out_of_repr() -> None:

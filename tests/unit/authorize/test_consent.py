@@ -13,6 +13,8 @@ from services.authorize.pages.consent_view import RequestedScope
 from services.authorize.pages.error_kind import ErrorKind
 from tallystick.oauth2.authorization_code import parse_authorization_code
 from tallystick.oauth2.errors import AccessDenied
+from tallystick.runtime.audit_event import EventKind, Outcome
+from tests.fakes.audit import FakeAudit
 from tests.fakes.authorize import BOB, NATIVE, PUBLIC, REQUEST, Countdown, InMemoryClients, InMemoryConsents
 from tests.fakes.clock import StandingClock
 from tests.fakes.code_store import InMemoryCodes
@@ -25,7 +27,9 @@ class Desk:
         self.clock = StandingClock()
         self.codes = InMemoryCodes(self.clock)
         self.consents = consents or InMemoryConsents()
-        self.consent = Consent(self.consents, IssueCode(self.codes, Countdown(), lifetime_seconds=60))
+        self.audit = FakeAudit()
+        issue_code = IssueCode(self.codes, Countdown(), self.audit, lifetime_seconds=60)
+        self.consent = Consent(self.consents, issue_code, self.audit)
 
 
 async def test_an_approval_becomes_a_code() -> None:
@@ -85,12 +89,30 @@ async def test_approving_nothing_is_a_denial(ticked: list[str]) -> None:
     with pytest.raises(AccessDenied):
         await desk.consent.approve(REQUEST, BOB, ticked)
     assert desk.consents.recorded == []
+    assert desk.audit.kinds == [EventKind.CONSENT_DENIED]
 
 
 async def test_an_approval_that_cannot_be_recorded_gives_no_code() -> None:
     """When user, client or scopes have changed meanwhile, the answer is a denial (TOK-09)."""
+    desk = Desk(InMemoryConsents(approval=None))
     with pytest.raises(AccessDenied):
-        await Desk(InMemoryConsents(approval=None)).consent.approve(REQUEST, BOB, ["photos.read"])
+        await desk.consent.approve(REQUEST, BOB, ["photos.read"])
+    assert desk.audit.kinds == [EventKind.CONSENT_DENIED]
+
+
+async def test_a_denial_is_told_to_the_audit() -> None:
+    """Who said no, to whom and to what (OPS-04)."""
+    desk = Desk()
+    with pytest.raises(AccessDenied):
+        await desk.consent.deny(REQUEST, BOB)
+    [event] = desk.audit.events
+    assert (event.kind, event.outcome, event.error) == (
+        EventKind.CONSENT_DENIED,
+        Outcome.REFUSED,
+        "access_denied",
+    )
+    assert (event.actor, event.client_id, event.user_id) == (f"user:{BOB.user_id}", REQUEST.client_id, BOB.user_id)
+    assert event.attributes == {"scope": "photos.read photos.print"}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from services.authorize.request import Interaction
 from tests.fakes.authorize import BOB, REQUEST, issued_code
 
 CODES, SESSIONS, INTERACTIONS = JsonRecord(IssuedCode), JsonRecord(Session), JsonRecord(Interaction)
-SESSION = Session(BOB.user_id, 3)
+SESSION = Session(BOB.user_id, 3, 2_000_000_000, 1_900_000_000)
 
 
 def test_values_come_back_as_they_were() -> None:
@@ -39,9 +39,10 @@ def test_nothing_is_nothing() -> None:
         b'"text"',
         b"{}",
         b'{"user_id": "x", "user_epoch": 3}',
-        b'{"user_id": "00000000-0000-0000-0000-000000000001", "user_epoch": "3"}',
-        b'{"user_id": "00000000-0000-0000-0000-000000000001", "user_epoch": 3.5}',
-        b'{"user_id": "00000000-0000-0000-0000-000000000001", "user_epoch": null}',
+        SESSIONS.write(SESSION).replace(b'"user_epoch":3', b'"user_epoch":"3"'),
+        SESSIONS.write(SESSION).replace(b'"user_epoch":3', b'"user_epoch":3.5'),
+        SESSIONS.write(SESSION).replace(b'"user_epoch":3', b'"user_epoch":null'),
+        SESSIONS.write(SESSION).replace(b'"idle_expires_at"', b'"idle"'),
         b'{"user_id": "00000000-0000-0000-0000-000000000001"}',
     ],
 )

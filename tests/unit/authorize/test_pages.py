@@ -2,11 +2,13 @@
 
 from base64 import b64encode
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from html.parser import HTMLParser
 
 import pytest
 
+from services.authorize.pages.account_view import AccountView, ApplicationWithAccess
 from services.authorize.pages.branding import LOGO_LIMIT, Branding, check_logo
 from services.authorize.pages.consent_view import ConsentView, RequestedScope
 from services.authorize.pages.content_security_policy import redirect_sources
@@ -14,7 +16,11 @@ from services.authorize.pages.destination import Destination
 from services.authorize.pages.display_text import display_text
 from services.authorize.pages.error_kind import ErrorKind
 from services.authorize.pages.render import Page, Pages
-from services.authorize.pages.words import ENGLISH
+from services.authorize.pages.sign_in_view import SignInView
+from services.authorize.pages.translated_pages import TranslatedPages
+from services.authorize.pages.words import Words
+from services.authorize.pages.words_de import GERMAN
+from services.authorize.pages.words_en import ENGLISH
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01"
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF"
@@ -28,6 +34,15 @@ VIEW = ConsentView(
     username="bob",
     scopes=(RequestedScope("photos.read", "See your photos"), RequestedScope("photos.print", "Order prints")),
     offline=True,
+)
+APPLICATION = ApplicationWithAccess(
+    client_id="client-1",
+    name="PhotoPrint",
+    version="1",
+    redirect_uri=REDIRECT_URI,
+    scopes=VIEW.scopes,
+    given_at=datetime(2026, 3, 1, tzinfo=UTC),
+    last_used_at=datetime(2026, 5, 12, tzinfo=UTC),
 )
 
 
@@ -67,23 +82,23 @@ def sign_in(
     username: str = "",
     failed: bool = False,
 ) -> Page:
-    return pages.sign_in(
-        client_name=client_name,
-        redirect_uri=redirect_uri,
-        interaction="interaction-1",
-        csrf="csrf-1",
-        username=username,
-        failed=failed,
-    )
+    view = SignInView(client_name, redirect_uri, username, failed)
+    return pages.sign_in(view, interaction="interaction-1", csrf="csrf-1")
 
 
 def consent(pages: Pages, view: ConsentView = VIEW, branding: Branding | None = None) -> Page:
     return pages.consent(view, interaction="interaction-1", csrf="csrf-1", branding=branding or Branding())
 
 
+def account(pages: Pages, *applications: ApplicationWithAccess, withdrawn: str | None = None) -> Page:
+    return pages.account(AccountView("bob", applications, withdrawn), csrf="csrf-1", sign_out_csrf="csrf-2")
+
+
 def every_page(pages: Pages) -> list[Page]:
     errors = [pages.error(kind, request_id="r-1") for kind in ErrorKind]
-    return [sign_in(pages), sign_in(pages, username="bob", failed=True), consent(pages), *errors]
+    own = [pages.sign_in(SignInView(wait_seconds=90, signed_out=True), interaction="", csrf="csrf-1")]
+    accounts = [account(pages), account(pages, APPLICATION, withdrawn="Shoe box")]
+    return [sign_in(pages), sign_in(pages, username="bob", failed=True), consent(pages), *own, *accounts, *errors]
 
 
 def directives(page: Page) -> dict[str, str]:
@@ -100,12 +115,13 @@ def test_every_page_carries_the_protecting_headers(pages: Pages) -> None:
         assert {name: page.headers[name] for name in page.headers if name != "Content-Security-Policy"} == {
             "Content-Type": "text/html; charset=utf-8",
             "Content-Language": "en",
+            "Vary": "Accept-Language",
             "X-Frame-Options": "DENY",
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",
             "Cache-Control": "no-store",
             "Pragma": "no-cache",
-        } | ({"Retry-After": "5"} if page.status == 503 else {})
+        } | ({"Retry-After": {429: "90", 503: "5"}[page.status]} if page.status in {429, 503} else {})
 
 
 def test_the_policy_allows_exactly_the_style_in_the_page(pages: Pages) -> None:
@@ -120,13 +136,14 @@ def test_the_policy_allows_exactly_the_style_in_the_page(pages: Pages) -> None:
 
 
 def test_no_page_has_script_or_foreign_resource(pages: Pages) -> None:
-    """A page works without JavaScript and loads nothing: no script, handler, style, frame or link (UI-02)."""
+    """A page works without JavaScript, loads nothing, and links to pages of its own origin only (UI-02)."""
     for page in every_page(pages):
         for tag, attributes in ParsedPage(page).tags:
-            assert tag not in {"script", "iframe", "object", "embed", "base", "a", "template"}
+            assert tag not in {"script", "iframe", "object", "embed", "base", "template"}
             assert not [name for name in attributes if name.startswith("on") or name == "style"]
             for target in (attributes.get("src"), attributes.get("href"), attributes.get("action")):
-                assert target is None or target.startswith("data:image/") or target in {"login", "consent"}
+                ours = {"login", "consent", "account", "logout"}
+                assert target is None or target.startswith("data:image/") or target in ours
 
 
 @pytest.mark.parametrize(
@@ -265,6 +282,14 @@ def test_foreign_text_is_inert_wherever_it_stands(pages: Pages) -> None:
     for page, model in (
         (consent(pages, hostile, branding), consent(pages, VIEW, Branding(title="t", header="h", footer="f"))),
         (sign_in(pages, client_name=HOSTILE, username=HOSTILE, failed=True), sign_in(pages, failed=True)),
+        (
+            account(
+                pages,
+                replace(APPLICATION, client_id="\"'><b>", name=HOSTILE, version=HOSTILE, scopes=hostile.scopes),
+                withdrawn=HOSTILE,
+            ),
+            account(pages, APPLICATION, withdrawn="w"),
+        ),
         (pages.error(ErrorKind.INTERNAL, request_id=HOSTILE), pages.error(ErrorKind.INTERNAL, request_id="r")),
     ):
         assert {tag for tag, _ in ParsedPage(page).tags} == {tag for tag, _ in ParsedPage(model).tags} >= set(plain)
@@ -332,6 +357,78 @@ def test_each_error_has_a_page_of_its_own() -> None:
     """No two reasons are told with the same heading, or logged under the same label."""
     assert len({ENGLISH.errors[kind].heading for kind in ErrorKind}) == len(ErrorKind)
     assert len({kind.label for kind in ErrorKind}) == len(ErrorKind)
+
+
+def test_consent_says_where_it_can_be_taken_back(pages: Pages) -> None:
+    """The page links to the account, by a plain path of its own origin (UI-09)."""
+    page = ParsedPage(consent(pages))
+    assert [attributes["href"] for tag, attributes in page.tags if tag == "a"] == ["account"]
+    assert "To withdraw access later, go to your account." in " ".join(page.text.split())
+
+
+def test_signing_in_for_oneself_names_no_client(pages: Pages) -> None:
+    """Without a client the page says what the sign-in is for, and its answer leads nowhere else."""
+    page = pages.sign_in(SignInView(), interaction="", csrf="csrf-1")
+    assert ENGLISH.sign_in.own_account in ParsedPage(page).text
+    assert ENGLISH.unnamed_client not in page.html
+    assert directives(page)["form-action"] == "'self'"
+
+
+def test_the_account_shows_who_may_do_what_since_when(pages: Pages) -> None:
+    """Name, version, place, scopes and dates of an application stand beside the button that ends it (UI-09)."""
+    page = ParsedPage(account(pages, APPLICATION))
+    for text in ("PhotoPrint", "Version 1", "photoprint.example", "See your photos", "1 March 2026", "12 May 2026"):
+        assert text in page.text
+    [button] = page.named("withdraw")
+    assert (button["value"], button["aria-label"]) == ("client-1", "Withdraw access from PhotoPrint")
+    assert [field["value"] for field in page.named("csrf")] == ["csrf-2", "csrf-1"]
+    assert [attributes["datetime"] for tag, attributes in page.tags if tag == "time"] == ["2026-03-01", "2026-05-12"]
+    assert "role" not in {name for _, attributes in page.tags for name in attributes}
+
+
+def test_the_account_says_what_is_not_in_use(pages: Pages) -> None:
+    """An application that holds nothing is still remembered, and said to be idle (UI-09)."""
+    page = ParsedPage(account(pages, replace(APPLICATION, last_used_at=None)))
+    assert ENGLISH.account.not_in_use in page.text
+    assert "12 May 2026" not in page.text
+
+
+def test_an_empty_account_says_so(pages: Pages) -> None:
+    """Without applications there is no form but the one that signs out (UI-09)."""
+    page = ParsedPage(account(pages))
+    assert ENGLISH.account.nobody in page.text
+    assert [attributes["action"] for tag, attributes in page.tags if tag == "form"] == ["logout"]
+
+
+def test_a_withdrawal_is_said_aloud(pages: Pages) -> None:
+    """The page's title and a status message tell who has lost access (UI-09)."""
+    page = ParsedPage(account(pages, withdrawn="Shoe & box"))
+    assert "Shoe & box no longer has access to your account." in " ".join(page.text.split())
+    [status] = [attributes for _, attributes in page.tags if attributes.get("role") == "status"]
+    assert status["id"] == "withdrawn"
+    assert ENGLISH.account.title_withdrawn in page.text
+
+
+def test_a_hundred_applications_have_a_button_each(pages: Pages) -> None:
+    """A long list is rendered whole, within the size of an ordinary page."""
+    page = account(pages, *(replace(APPLICATION, client_id=f"client-{number}") for number in range(100)))
+    assert len({button["value"] for button in ParsedPage(page).named("withdraw")}) == 100
+    assert len(page.html) < 256 * 1024
+
+
+@pytest.mark.parametrize(
+    ("accept_language", "words"), [("de-CH, en;q=0.5", GERMAN), ("fr", ENGLISH), ("de;;", ENGLISH)]
+)
+def test_every_page_speaks_the_language_that_is_asked_for(accept_language: str, words: Words) -> None:
+    """Pages, errors included, are in the best language, and say so in header and markup."""
+    pages = TranslatedPages(Branding()).accepted_by([accept_language])
+    for page in every_page(pages):
+        assert page.headers["Content-Language"] == words.lang
+        assert f'<html lang="{words.lang}" dir="ltr">' in page.html
+    assert words.errors[ErrorKind.NOT_FOUND].heading in pages.error(ErrorKind.NOT_FOUND, request_id="r").html
+    assert words.sign_in.submit in sign_in(pages).html
+    assert words.consent.approve in consent(pages).html
+    assert words.account.withdraw in account(pages, APPLICATION).html
 
 
 def test_branding_of_a_client_covers_the_default_field_by_field() -> None:

@@ -11,6 +11,7 @@ from tallystick.runtime.settings import SettingsError
 
 MINIMAL = {
     "TALLYSTICK_ISSUER": "https://issuer.example",
+    "TALLYSTICK_TRUSTED_PROXIES": "127.0.0.1",
     "TALLYSTICK_POSTGRES_DSN": "postgresql://127.0.0.1/tallystick",
     "TALLYSTICK_REDIS_URL": "redis://127.0.0.1",
     "TALLYSTICK_SERVICE_CALLERS_FILE": "/run/callers",
@@ -25,7 +26,9 @@ def test_the_defaults_are_the_safe_ones() -> None:
         settings.require_pkce,
         settings.code_lifetime_seconds,
         settings.session_lifetime_seconds,
-    ) == (RequirePkce.ALL, 60, 12 * 3600)
+        settings.session_idle_lifetime_seconds,
+        settings.sign_in_failures_per_source,
+    ) == (RequirePkce.ALL, 60, 12 * 3600, 3600, 50)
     assert (str(settings.http_listen), str(settings.grpc_listen)) == ("127.0.0.1:8080", "127.0.0.1:9080")
 
 
@@ -36,6 +39,9 @@ def test_the_defaults_are_the_safe_ones() -> None:
         ("CODE_LIFETIME_SECONDS", "601"),
         ("CODE_LIFETIME_SECONDS", "a minute"),
         ("SESSION_LIFETIME_SECONDS", "0"),
+        ("SESSION_IDLE_LIFETIME_SECONDS", "0"),
+        ("SIGN_IN_FAILURES_PER_SOURCE", "0"),
+        ("SIGN_IN_FAILURES_PER_SOURCE", "many"),
         ("REQUIRE_PKCE", "yes"),
         ("REQUIRE_PKCE", ""),
         ("TOKEN_URL", "http://token.example"),

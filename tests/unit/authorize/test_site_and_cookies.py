@@ -68,6 +68,26 @@ def test_on_loopback_cookies_work_without_tls() -> None:
         assert {"path=/", "httponly", "samesite=lax"} == attributes(line)
 
 
+@pytest.mark.parametrize(
+    ("issuer", "expected"),
+    [
+        ("https://issuer.example/t1", {"path=/", "secure", "httponly", "samesite=lax"}),
+        ("http://127.0.0.1:8080", {"path=/", "httponly", "samesite=lax"}),
+    ],
+)
+def test_what_outlasts_a_session_and_what_ends_it_are_as_well_protected(issuer: str, expected: set[str]) -> None:
+    """A `__Host-` cookie is cleared only by what has its attributes, and the device's lasts half a year (UI-05)."""
+    response, cookies = Response(), Cookies(Site(issuer), Countdown())
+    cookies.set_device(response, VALUE)
+    cookies.clear_session(response)
+    device, cleared = response.headers.getlist("set-cookie")
+    assert attributes(device) == expected | {f"max-age={180 * 24 * 3600}"}
+    assert attributes(cleared) == expected | {"max-age=0"}
+    assert [line.partition("=")[0] for line in cookie_lines(issuer)][1] == cleared.partition("=")[0]
+    assert cookies.device(request_with(device.partition(";")[0])) == VALUE
+    assert cookies.session(request_with(cleared.partition(";")[0])) == ""
+
+
 def test_two_issuers_of_one_host_have_cookies_of_their_own() -> None:
     """Ports and paths share cookies, so the names differ (UI-05, OPS-01)."""
     issuers = ("http://127.0.0.1:8080", "http://127.0.0.1:8081", "http://127.0.0.1:8080/t1")
