@@ -14,12 +14,14 @@ from services.authorize.adapters.postgres_ended_sessions import PostgresEndedSes
 from services.authorize.adapters.postgres_resources import PostgresResources
 from services.authorize.adapters.postgres_users import PostgresUsers
 from services.authorize.adapters.redis_attempts import RedisAttempts
+from services.authorize.adapters.redis_challenge_uses import RedisChallengeUses
 from services.authorize.adapters.redis_codes import RedisCodes
 from services.authorize.adapters.redis_interactions import RedisInteractions
 from services.authorize.adapters.redis_known_places import RedisKnownPlaces
 from services.authorize.adapters.redis_sessions import RedisSessions
 from services.authorize.asking_client import AskingClient
 from services.authorize.begin_interaction import BeginInteraction
+from services.authorize.challenge_reuse import ChallengeReuse
 from services.authorize.check_code import CheckCode
 from services.authorize.consent import Consent
 from services.authorize.endpoints.account import AccountEndpoint
@@ -54,6 +56,7 @@ from tallystick.runtime.http import new_app
 from tallystick.runtime.operator_credentials import ServiceOrOperator
 from tallystick.runtime.postgres import AsyncPostgres
 from tallystick.runtime.randomness import SystemRandomness
+from tallystick.runtime.repeated_refusals import RepeatedRefusals
 from tallystick.runtime.service import serve
 from tallystick.runtime.settings import PREFIX
 
@@ -75,7 +78,11 @@ async def serve_authorize() -> None:
         resources.push_async_callback(cache.aclose)
         await postgres.open()
         await redis.wait_until_ready(cache)
-        audit = AuditTrail(postgres, settings.service)
+        audit = AuditTrail(
+            postgres,
+            settings.service,
+            RepeatedRefusals(time.monotonic, told=settings.audit_refusals_per_source),
+        )
         resources.push_async_callback(audit.close)
         passwords = resources.enter_context(Argon2Passwords())
 
@@ -103,7 +110,10 @@ async def serve_authorize() -> None:
             issuer=settings.issuer,
             require_pkce=settings.require_pkce,
         )
-        issue_code = IssueCode(codes, randomness, audit, lifetime_seconds=settings.code_lifetime_seconds)
+        challenge_reuse = ChallengeReuse(RedisChallengeUses(cache), audit)
+        issue_code = IssueCode(
+            codes, challenge_reuse, randomness, audit, lifetime_seconds=settings.code_lifetime_seconds
+        )
         consent = Consent(consents, issue_code, audit)
         remembered_consent = RememberedConsent(consents, interactions, issue_code)
         document = metadata(

@@ -44,6 +44,9 @@ class AuthorizeSettings(Settings):
     """How long a session lasts without being used, in seconds; it ends with its lifetime in any case."""
     sign_in_failures_per_source: FailuresPerSource = 50
     """How many wrong passwords are taken from one address in five minutes, from devices that are not known."""
+    audit_refusals_per_source: FailuresPerSource = 60
+    """How many refusals of one kind, of somebody from one address who has not proved who it is, the audit tells in full
+    in a minute. Of more it tells the number."""
     service_callers_file: Path
     """The services that may call over gRPC: lines of `service:digest`, the SHA-256 of its credential in hexadecimal."""
     branding_title: str | None = None

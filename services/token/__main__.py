@@ -50,6 +50,7 @@ from tallystick.runtime.oauth_http import oauth_app
 from tallystick.runtime.operator_credentials import ServiceOrOperator
 from tallystick.runtime.postgres import AsyncPostgres
 from tallystick.runtime.randomness import SystemRandomness
+from tallystick.runtime.repeated_refusals import RepeatedRefusals
 from tallystick.runtime.service import serve
 from tallystick.runtime.settings import PREFIX
 from tallystick.token.v1.grant_pb2_grpc import add_GrantServiceServicer_to_server
@@ -72,7 +73,11 @@ async def main() -> None:
         resources.push_async_callback(postgres.close)
         await postgres.open()
         authorize = await resources.enter_async_context(Neighbour(settings.authorize_target, credential))
-        audit = AuditTrail(postgres, settings.service)
+        audit = AuditTrail(
+            postgres,
+            settings.service,
+            RepeatedRefusals(time.monotonic, told=settings.audit_refusals_per_source),
+        )
         resources.push_async_callback(audit.close)
         await _keep_up(settings, postgres, resources)
         throttle = FailureThrottle(time.monotonic, per_source=settings.secret_failures_per_source)

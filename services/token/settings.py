@@ -48,6 +48,9 @@ class TokenSettings(Settings):
     audit_retention_days: Annotated[int, Field(ge=1, le=3660)] = 90
     """How long audit events are kept. All replicas should agree."""
 
+    audit_refusals_per_source: FailuresPerSource = 60
+    """How many refusals of one kind, of somebody from one address who has not proved who it is, the audit tells in full
+    in a minute. Of more it tells the number."""
     secret_failures_per_source: FailuresPerSource = 100
     """Wrong client secrets that one address (of IPv6, one /64) may send to a replica in a minute, beside ten for each
     client. The right secret always passes."""

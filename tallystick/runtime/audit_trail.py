@@ -16,6 +16,7 @@ from tallystick.runtime.audit_event import AuditEvent
 from tallystick.runtime.failures import Failure
 from tallystick.runtime.log import logger
 from tallystick.runtime.postgres import AsyncPostgres, Values
+from tallystick.runtime.repeated_refusals import RepeatedRefusals
 
 _LONGEST_DETAIL = 500
 _MOST_IN_A_BATCH = 200
@@ -58,25 +59,26 @@ def event_values(service: str, *events: AuditEvent) -> Values:
 class AuditTrail:
     """Writes events of which nothing else is written."""
 
-    def __init__(self, postgres: AsyncPostgres, service: str) -> None:
+    def __init__(self, postgres: AsyncPostgres, service: str, refusals: RepeatedRefusals) -> None:
         self._postgres = postgres
         self._service = service
+        self._refusals = refusals
+        self._counting: asyncio.TimerHandle | None = None
         self._waiting: list[tuple[dict[str, object], asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
 
     async def record(self, event: AuditEvent) -> None:
         """Write an event and return when it is kept, or cannot be: what it tells of has been decided already.
 
-        What cannot be kept is logged instead. Who has waited for a second waits no longer; the event still does.
+        What cannot be kept is logged instead. Who has waited for a second waits no longer; the event still does. Of
+        refusals that strangers repeat, some are only counted and told together later.
         """
-        row = _row(self._service, event)
-        if len(self._waiting) >= _MOST_WAITING:
-            _lost([row], "too many are waiting")
+        if not self._refusals.tells(event, client_address.current_network()):
+            self._count_on()
             return
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((row, written))
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write_all())
+        written = self._enqueue(_row(self._service, event))
+        if written is None:
+            return
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 await asyncio.shield(written)
@@ -84,7 +86,10 @@ class AuditTrail:
             _log.warning("audit_is_slow", audit_event=event.kind.value)
 
     async def close(self) -> None:
-        """Write what is waiting, as far as that can be done soon."""
+        """Write what is waiting or was counted, as far as that can be done soon."""
+        if self._counting is not None:
+            self._counting.cancel()
+        self._tell_counted(all_of_them=True)
         if self._writer is None:
             return
         try:
@@ -92,6 +97,33 @@ class AuditTrail:
                 await self._writer
         except TimeoutError:
             _lost((row for row, _ in self._waiting), _ENDED)
+
+    def _enqueue(self, row: dict[str, object]) -> asyncio.Future[None] | None:
+        if len(self._waiting) >= _MOST_WAITING:
+            _lost([row], "too many are waiting")
+            return None
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((row, written))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_all())
+        return written
+
+    def _count_on(self) -> None:
+        if self._counting is None:
+            self._counting = asyncio.get_running_loop().call_later(self._refusals.window_seconds, self._window_is_over)
+
+    def _window_is_over(self) -> None:
+        self._counting = None
+        if not self._tell_counted():
+            # A window that began a moment later is still open.
+            self._count_on()
+
+    def _tell_counted(self, *, all_of_them: bool = False) -> bool:
+        """Tell what was counted, and whether nothing is being counted any more."""
+        for repeated in self._refusals.over(all_of_them=all_of_them):
+            row = _row(self._service, repeated.event())
+            self._enqueue({**row, "source": repeated.network, "request_id": ""})
+        return self._refusals.is_idle
 
     async def _write_all(self) -> None:
         while self._waiting:

@@ -12,6 +12,7 @@ from tallystick.runtime import client_address, request_id
 from tallystick.runtime.audit_event import AuditEvent, EventKind, Outcome
 from tallystick.runtime.audit_trail import INSERT_EVENTS, AuditTrail, event_values
 from tallystick.runtime.postgres import AsyncPostgres
+from tallystick.runtime.repeated_refusals import RepeatedRefusals
 from tests.support.databases import Database
 from tests.support.stores import PostgresServer
 
@@ -34,7 +35,7 @@ async def postgres(database: Database) -> AsyncIterator[AsyncPostgres]:
 @pytest.fixture
 async def trail(postgres: AsyncPostgres) -> AsyncIterator[AuditTrail]:
     """Authorize's trail."""
-    made = AuditTrail(postgres, "authorize")
+    made = AuditTrail(postgres, "authorize", RepeatedRefusals(time.monotonic, told=1000))
     yield made
     await made.close()
 
@@ -116,7 +117,7 @@ async def test_a_database_that_is_gone_holds_nobody_up(
     database: Database, postgres_server: PostgresServer, postgres: AsyncPostgres
 ) -> None:
     """Without Postgres recording fails in the log only, and ends with the service in bounded time (OPS-04)."""
-    trail = AuditTrail(postgres, "authorize")
+    trail = AuditTrail(postgres, "authorize", RepeatedRefusals(time.monotonic, told=1000))
     with psycopg.connect(postgres_server.dsn("postgres"), autocommit=True) as server, capture_logs() as logs:
         server.execute(f"ALTER DATABASE {database.name} ALLOW_CONNECTIONS false")
         server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database.name])
@@ -139,6 +140,20 @@ async def test_whoever_stops_waiting_loses_nothing(database: Database, trail: Au
     await asyncio.gather(recording, return_exceptions=True)
     await trail.close()
     assert details(database) == ["1"]
+
+
+async def test_what_strangers_repeat_is_counted(database: Database, postgres: AsyncPostgres) -> None:
+    """Of 500 refusals of a stranger few are told in full, and the rest by their number (OPS-04, GEN-13)."""
+    trail = AuditTrail(postgres, "authorize", RepeatedRefusals(time.monotonic, told=3, window_seconds=0.05))
+    await asyncio.gather(*(trail.record(event(number)) for number in range(500)))
+    await asyncio.sleep(0.1)
+    await trail.close()
+    with database.connect() as connection:
+        rows = connection.execute("SELECT attributes ->> 'times' AS times FROM audit_events ORDER BY occurred_at")
+        times = [row["times"] for row in rows]
+    assert times[:3] == [None] * 3
+    assert sum(int(each) for each in times if each) == 500 - times.count(None)
+    assert len(times) < 30
 
 
 async def test_without_a_partition_for_today_the_log_has_it(database: Database, trail: AuditTrail) -> None:
