@@ -36,7 +36,7 @@ async def ask_bob(page: Page, demo: Demo, variant: str) -> None:
 
 @pytest.mark.parametrize("variant", ["public", "confidential"])
 async def test_approve_all(page: Page, demo: Demo, variant: str) -> None:
-    """Both kinds of PhotoPrint fetch bob's photos, refresh, and fetch them again; axe finds nothing on the way."""
+    """Both kinds of PhotoPrint fetch bob's photos, refresh, fetch them again, and sign out; axe finds nothing."""
     await page.goto(demo.url)
     await look_at(page, "demo-start")
     await page.click(f"#begin-{variant}")
@@ -57,6 +57,10 @@ async def test_approve_all(page: Page, demo: Demo, variant: str) -> None:
     await page.click("#call")
     await expect(page.locator("figure img").first).to_be_visible()
     await expect(page.get_by_role("heading", level=1)).to_contain_text(demo.bob.username)
+    await page.click("#sign-out")
+    await look_at(page, f"demo-signed-out-{variant}")
+    await page.click("#call")
+    await expect(page.get_by_text("UNAUTHENTICATED")).to_be_visible()
 
 
 async def test_approve_some(page: Page, demo: Demo) -> None:

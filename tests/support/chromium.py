@@ -6,12 +6,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
 from tests.support import needs
 from tests.support.operator_client import User
 
 SCREENSHOTS = "TALLYSTICK_SCREENSHOTS"
+PATIENCE_MILLISECONDS = 10_000
+"""How long a test waits for what a page shows."""
+
 _FLAGS = ("--disable-gpu", "--disable-background-networking", "--no-first-run")
 _SIZES = {"desk": (1280, 860), "phone": (360, 740)}
 
@@ -60,3 +63,19 @@ async def sign_in(page: Page, user: User, password: str | None = None) -> None:
     await page.fill("[name=username]", user.username)
     await page.fill("[name=password]", user.password if password is None else password)
     await page.click("#sign-in")
+
+
+def complaints_of(context: BrowserContext) -> list[str]:
+    """Return the list of what the browser will say against pages, by which a violated policy is noticed.
+
+    That a page has a status of 4xx or 5xx is none.
+    """
+    complaints: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and "the server responded with a status of" not in message.text:
+            complaints.append(f"{message.page.url if message.page else ''}: {message.text}")
+
+    context.on("console", hear)
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    return complaints

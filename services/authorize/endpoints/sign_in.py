@@ -124,7 +124,7 @@ class SignInEndpoint:
         branding = Branding()
         if visit.asked is not None:
             client = await self._asking_client.find(visit.asked)
-            view = replace(view, client_name=client.name, redirect_uri=visit.asked.redirect_uri)
+            view = replace(view, client_name=client.name)
             branding = client.branding
         page = self._pages.accepted_by(visit.request.headers.getlist("accept-language")).sign_in(
             view,

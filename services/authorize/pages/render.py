@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from services.authorize.pages.account_view import AccountView
 from services.authorize.pages.branding import Branding
 from services.authorize.pages.consent_view import ConsentView, RequestedScope
-from services.authorize.pages.content_security_policy import content_security_policy, redirect_sources, style_source
+from services.authorize.pages.content_security_policy import content_security_policy, inline_source
 from services.authorize.pages.date_text import date_text
 from services.authorize.pages.destination import Destination
 from services.authorize.pages.display_text import display_text
@@ -49,7 +49,8 @@ class Pages:
         self._branding = branding
         self._words = words
         style = (_HERE / "style.css").read_text(encoding="utf-8")
-        self._style_source = style_source(style)
+        script = (_HERE / "one_answer.js").read_text(encoding="utf-8")
+        self._style_source, self._script_source = inline_source(style), inline_source(script)
         environment = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -60,7 +61,9 @@ class Pages:
         )
         environment.filters["fill"] = _fill
         mark = environment.get_template("mark.svg").render()
-        environment.globals.update(words=words, style=style, mark_uri=f"data:image/svg+xml,{quote(mark)}")
+        environment.globals.update(
+            words=words, style=style, script=script, mark_uri=f"data:image/svg+xml,{quote(mark)}"
+        )
         self._sign_in = environment.get_template("sign_in.html")
         self._consent = environment.get_template("consent.html")
         self._account = environment.get_template("account.html")
@@ -79,10 +82,10 @@ class Pages:
             signed_out=view.signed_out,
         )
         # An answer that needs no consent redirects to the client straight from this form.
-        redirects = () if view.redirect_uri is None else redirect_sources(view.redirect_uri)
+        form_action = "'self'" if view.client_name is None else None
         if view.wait_seconds == 0:
-            return self._page(HTTPStatus.OK, html, form_action=("'self'", *redirects))
-        page = self._page(HTTPStatus.TOO_MANY_REQUESTS, html, form_action=("'self'", *redirects))
+            return self._page(HTTPStatus.OK, html, form_action=form_action)
+        page = self._page(HTTPStatus.TOO_MANY_REQUESTS, html, form_action=form_action)
         return Page(page.status, page.html, {**page.headers, "Retry-After": str(view.wait_seconds)})
 
     def consent(self, view: ConsentView, *, interaction: str, csrf: str, branding: Branding = _UNBRANDED) -> Page:
@@ -100,7 +103,7 @@ class Pages:
             interaction=interaction,
             csrf=csrf,
         )
-        return self._page(HTTPStatus.OK, html, form_action=("'self'", *redirect_sources(view.redirect_uri)))
+        return self._page(HTTPStatus.OK, html, form_action=None)
 
     def account(self, view: AccountView, *, csrf: str, sign_out_csrf: str) -> Page:
         """Show who has access to an account; each application's access can be withdrawn."""
@@ -128,7 +131,7 @@ class Pages:
             csrf=csrf,
             sign_out_csrf=sign_out_csrf,
         )
-        return self._page(HTTPStatus.OK, html, form_action=("'self'",))
+        return self._page(HTTPStatus.OK, html, form_action="'self'")
 
     def error(self, kind: ErrorKind, *, request_id: str, branding: Branding = _UNBRANDED) -> Page:
         """Say what went wrong and what to do next; nothing of the request but its id can get in."""
@@ -137,7 +140,7 @@ class Pages:
             say=self._words.errors[kind],
             request_id=display_text(request_id, limit=_NAME),
         )
-        page = self._page(kind.status, html, form_action=("'none'",))
+        page = self._page(kind.status, html, form_action="'none'")
         if kind is ErrorKind.UNAVAILABLE:
             return Page(page.status, page.html, {**page.headers, "Retry-After": "5"})
         return page
@@ -157,12 +160,14 @@ class Pages:
             "footer": display_text(shown.footer or "", limit=_SENTENCE),
         }
 
-    def _page(self, status: int, html: str, *, form_action: tuple[str, ...]) -> Page:
+    def _page(self, status: int, html: str, *, form_action: str | None) -> Page:
         headers = {
             "Content-Type": "text/html; charset=utf-8",
             "Content-Language": self._words.lang,
             "Vary": "Accept-Language",
-            "Content-Security-Policy": content_security_policy(style=self._style_source, form_action=form_action),
+            "Content-Security-Policy": content_security_policy(
+                style=self._style_source, script=self._script_source, form_action=form_action
+            ),
             "X-Frame-Options": "DENY",
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",

@@ -8,7 +8,6 @@ from ipaddress import ip_network
 import pytest
 
 from services.authorize.pages.accept_language import preferred_language
-from services.authorize.pages.content_security_policy import redirect_sources
 from services.authorize.pages.destination import Destination
 from services.authorize.pages.display_text import display_text
 from services.authorize.registry.page import page_request
@@ -54,7 +53,6 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "registered URI": lambda text: registration_problem(text, ApplicationType.NATIVE),
     "URI on the device": is_on_device,
     "destination": Destination.of,
-    "policy": redirect_sources,
     "resource": is_resource_identifier,
     "target": lambda text: target(text.split(" "), {}, requested=tuple(text.split(" ")), issuer="https://i.example"),
     "service": parse_service_name,
