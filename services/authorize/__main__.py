@@ -41,7 +41,7 @@ from services.authorize.operator_rpc import add_operator_services
 from services.authorize.pages.translated_pages import TranslatedPages
 from services.authorize.remembered_consent import RememberedConsent
 from services.authorize.rpc import AuthorizationCodeService
-from services.authorize.session import Sessions
+from services.authorize.session import UNKNOWN_SESSIONS, UNKNOWN_SESSIONS_WINDOW_SECONDS, Sessions
 from services.authorize.settings import AuthorizeSettings
 from services.authorize.sign_in import SignIn
 from services.authorize.sign_in_throttle import SignInThrottle
@@ -50,6 +50,7 @@ from tallystick.runtime import lifecycle, log, redis
 from tallystick.runtime.audit_trail import AuditTrail
 from tallystick.runtime.callers import ServiceCredentials
 from tallystick.runtime.cors import CrossOrigin
+from tallystick.runtime.failure_throttle import FailureThrottle
 from tallystick.runtime.front_door import FrontDoor
 from tallystick.runtime.grpc_server import aio_server
 from tallystick.runtime.http import new_app
@@ -99,6 +100,12 @@ async def serve_authorize() -> None:
             audit,
             randomness,
             time.time,
+            FailureThrottle(
+                time.monotonic,
+                per_source=UNKNOWN_SESSIONS,
+                per_client=UNKNOWN_SESSIONS,
+                window_seconds=UNKNOWN_SESSIONS_WINDOW_SECONDS,
+            ),
             lifetime_seconds=settings.session_lifetime_seconds,
             idle_seconds=settings.session_idle_lifetime_seconds,
         )
@@ -115,7 +122,7 @@ async def serve_authorize() -> None:
             codes, challenge_reuse, randomness, audit, lifetime_seconds=settings.code_lifetime_seconds
         )
         consent = Consent(consents, issue_code, audit)
-        remembered_consent = RememberedConsent(consents, interactions, issue_code)
+        remembered_consent = RememberedConsent(consents, interactions, issue_code, audit)
         document = metadata(
             issuer=settings.issuer,
             token_url=settings.token_url or settings.issuer,

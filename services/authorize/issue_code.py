@@ -1,5 +1,6 @@
 """Issuing an authorization code (RFC 6749 §4.1.2)."""
 
+from services.authorize.challenge_reuse import ChallengeReuse
 from services.authorize.model import Approval, IssuedCode
 from services.authorize.ports import CodeStore
 from services.authorize.request import AuthorizationRequest
@@ -15,8 +16,17 @@ _log = logger(__name__)
 class IssueCode:
     """Draws codes and keeps what they stand for."""
 
-    def __init__(self, codes: CodeStore, randomness: Randomness, audit: Audit, *, lifetime_seconds: int) -> None:
+    def __init__(
+        self,
+        codes: CodeStore,
+        challenge_reuse: ChallengeReuse,
+        randomness: Randomness,
+        audit: Audit,
+        *,
+        lifetime_seconds: int,
+    ) -> None:
         self._codes = codes
+        self._challenge_reuse = challenge_reuse
         self._randomness = randomness
         self._audit = audit
         self._lifetime_seconds = lifetime_seconds
@@ -35,6 +45,7 @@ class IssueCode:
             approval=approval,
         )
         await self._codes.put(issued, seconds=self._lifetime_seconds)
+        await self._challenge_reuse.notice(request)
         _log.info(
             "code_issued",
             code_id=issued.code_id,

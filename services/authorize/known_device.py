@@ -1,7 +1,8 @@
 """From where an account has been signed in to: browsers by a cookie that they keep, and networks by their address.
 
 Whoever is known there is not held up by what strangers do to the account (OWASP, "device cookies"). It proves nothing
-else: the password is asked for all the same. A new password forgets them all.
+else: the password is asked for all the same. A new password does not make strangers of them, as their owner may have
+chosen it because of an attack. But whoever knew the one before may have made many places known, so they are told apart.
 """
 
 from uuid import UUID
@@ -31,11 +32,11 @@ class KnownDevices:
         of_device = await self._places.epoch(_device(user_id, place.device))
         of_network = await self._places.epoch(_network(user_id, place.network))
         if user is None:
-            return Familiarity(device=False, network=False)
-        return Familiarity(
-            device=place.device != "" and of_device == user.epoch,
-            network=place.network != "" and of_network == user.epoch,
-        )
+            return Familiarity(device=False, network=False, former=False)
+        device = place.device != "" and of_device is not None
+        network = place.network != "" and of_network is not None
+        epoch = of_device if device else of_network if network else user.epoch
+        return Familiarity(device=device, network=network, former=epoch != user.epoch)
 
     async def remember(self, user: User, place: Place) -> str:
         """Remember where a user has signed in, and return the value of the browser's cookie, a fresh one at first."""

@@ -83,10 +83,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Familiarity:
-    """Whether a browser, and the network that it is in, have signed in to an account before."""
+    """Whether a browser, and the network that it is in, have signed in to an account before.
+
+    `former` says that whichever of them counts has not since the user's epoch last rose.
+    """
 
     device: bool
     network: bool
+    former: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,10 @@ class AttemptCounter:
     name: str
     digest: bytes
     limit: int
+
+
+UNLIMITED = 1 << 31
+"""The limit of a counter that only counts, for attempts that do have one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,13 @@ class KnownPlaces(Protocol):
         """Return what is remembered; None when nothing is."""
 
 
+class ChallengeUses(Protocol):
+    """Counts how often a code challenge was used. Raises `Unavailable` when it cannot."""
+
+    async def count(self, digest: bytes, *, seconds: int) -> int:
+        """Count one more use of what the digest stands for; return how many there were within so many seconds."""
+
+
 class CodeStore(Protocol):
     """Keeps what codes stand for. Nothing here spends a code: that is one insert in token's table of grants."""
 
@@ -144,14 +151,16 @@ class ConsentStore(Protocol):
 
         What the client may no longer ask for is left out. None, with nothing recorded, when nothing is left, or when
         the user or the client has meanwhile been disabled, deleted or revoked. The epoch of an earlier consent is kept,
-        and so is what it allowed beyond this request at the same redirect URI, unless a scope means more today.
+        and so is what it allowed beyond this request at the same redirect URI, unless a scope means something else
+        today, or all access has ended since, by a new password for example.
         """
 
     async def remembered(self, user: User, request: AuthorizationRequest) -> Approval | None:
         """Return an approval of all that is asked for, if all of it was allowed before and everything still holds.
 
-        One statement decides: user and client stand, the redirect URI is registered as it was sent and the one that
-        the consent was given for, and each scope is what it was then. None otherwise.
+        One statement decides: user and client stand and have the epochs at which the consent was given, the redirect
+        URI is registered as it was sent and the one that the consent was given for, each scope is what it was then,
+        and the client may keep its access while the user is away only if that was allowed. None otherwise.
         """
 
     async def standing(self, user_id: UUID, client_id: str) -> Standing | None:

@@ -8,13 +8,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
+from services.authorize.errors import ShownHere
 from services.authorize.model import Session, User
+from services.authorize.pages.error_kind import ErrorKind
 from services.authorize.ports import EndedSessions, SessionStore
+from tallystick.oauth2.errors import TooManyFailures
 from tallystick.oauth2.opaque_token import base64url, digest
 from tallystick.oauth2.subject import user_subject
 from tallystick.runtime.audit_event import Audit, AuditEvent, EventKind
+from tallystick.runtime.failure_throttle import FailureThrottle
 from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.randomness import Randomness
+
+UNKNOWN_SESSIONS = 20
+"""How many sessions that Redis does not know may be signed out from one network, at one replica, in each window."""
+
+UNKNOWN_SESSIONS_WINDOW_SECONDS = 300
 
 _COOKIE_BYTES = 32
 
@@ -24,6 +33,9 @@ class Sessions:
 
     `clock` tells the seconds since 1970. A session ends `lifetime_seconds` after it began, or earlier when it has not
     been used for `idle_seconds`.
+
+    A session that Redis does not know may be one that it has lost and will bring back, so signing out of it is written
+    down; or one that a stranger has made up, so `unknown_sessions` counts them by network.
     """
 
     def __init__(
@@ -33,6 +45,7 @@ class Sessions:
         audit: Audit,
         randomness: Randomness,
         clock: Callable[[], float],
+        unknown_sessions: FailureThrottle,
         *,
         lifetime_seconds: int,
         idle_seconds: int,
@@ -42,6 +55,7 @@ class Sessions:
         self._audit = audit
         self._randomness = randomness
         self._clock = clock
+        self._unknown_sessions = unknown_sessions
         self._lifetime_seconds = lifetime_seconds
         self._idle_seconds = idle_seconds
 
@@ -51,7 +65,8 @@ class Sessions:
         `client_id` is the client that asks.
         """
         if previous:
-            await self.end(previous, detail="replaced by another sign-in")
+            # Not counted: whoever signs in is known, and told by the audit.
+            await self._end(previous, await self._found(previous), detail="replaced by another sign-in")
         cookie, now = base64url(self._randomness.octets(_COOKIE_BYTES)), int(self._clock())
         session = self._used(Session(user.user_id, user.epoch, now + self._lifetime_seconds, 0), now)
         await self._store.put(digest(cookie), session, seconds=session.idle_expires_at - now)
@@ -77,12 +92,26 @@ class Sessions:
         await self._store.renew(digest(cookie), used, seconds=used.idle_expires_at - now)
         return user
 
-    async def end(self, cookie: str, *, detail: str = "") -> None:
-        """End a session for good, known or not; it is over when this returns, even while Redis is away."""
+    async def end(self, cookie: str, *, network: str) -> None:
+        """End a session for good, known or not; it is over when this returns, even while Redis is away.
+
+        Raises `ShownHere`, with nothing done, when too many that are not known are ended from a network.
+        """
+        session = await self._found(cookie)
+        if session is None:
+            try:
+                self._unknown_sessions.failed("", network)
+            except TooManyFailures as refusal:
+                raise ShownHere(ErrorKind.UNAVAILABLE, detail="too many sessions that are not known") from refusal
+        await self._end(cookie, session)
+
+    async def _found(self, cookie: str) -> Session | None:
         try:
-            session = await self._store.find(digest(cookie))
+            return await self._store.find(digest(cookie))
         except Unavailable:
-            session = None
+            return None
+
+    async def _end(self, cookie: str, session: Session | None, *, detail: str = "") -> None:
         now = int(self._clock())
         seconds = self._lifetime_seconds if session is None else max(session.expires_at - now, 0)
         await self._ended.end(digest(cookie), _signed_out(session, now, detail), seconds=seconds)

@@ -1,16 +1,25 @@
 """How often passwords may be tried (RFC 6749 §10.10): counted by account and source, by source, and by account.
 
 An attempt is counted before its password is verified and taken back when it was right, so guesses in parallel get no
-further than others. Beyond a limit the right password is refused like a wrong one. Nobody can lock out an account's
-owner: attempts from a browser that has signed in to the account are counted by themselves alone, and those from a
-network that has are not counted with the account's others. Accounts that do not exist are counted like those that do.
+further than others. Beyond a limit the right password is refused like a wrong one. Accounts that do not exist are
+counted like those that do.
+
+Strangers cannot lock out an account's owner: attempts from a browser that has signed in to the account are counted by
+themselves alone, and those from a network that has are counted with the account's others and not held up by them. Both
+hold after a new password too; but browsers and networks that have not signed in since then share a limit, as whoever
+knew the password before may have any number of them.
+
+What this does not prevent: a user who has never signed in anywhere is known nowhere, so attempts from two addresses can
+make that user wait, for as long as they go on. Whoever knew the former password can do the same to an owner who has not
+signed in since it was changed. And whoever is in a network from which an account was signed in to can find out that it
+was, from not being held up there.
 
 All of it is counted in Redis, without which nobody can sign in anyway.
 """
 
 from dataclasses import dataclass
 
-from services.authorize.model import AttemptCounter, Familiarity, Place
+from services.authorize.model import UNLIMITED, AttemptCounter, Familiarity, Place
 from services.authorize.ports import AttemptCounts
 from tallystick.oauth2.opaque_token import digest
 
@@ -21,6 +30,7 @@ _PER_ACCOUNT_AND_SOURCE = 5
 _PER_DEVICE = 5
 # At most 91 in any hour: OWASP ASVS 2.2.1 wants no more than 100 for one account.
 _PER_ACCOUNT = 7
+_PER_ACCOUNT_FROM_FORMER_PLACES = 10
 
 
 class TooManyAttempts(Exception):
@@ -49,7 +59,7 @@ class SignInThrottle:
     async def begin(self, username: str, place: Place, familiarity: Familiarity) -> Attempt:
         """Count an attempt before it is judged; raise `TooManyAttempts` when it may not be.
 
-        All networks that are not known count as one.
+        All networks whose address is not known count as one.
         """
         counters = self._counters(username, place, familiarity)
         exhausted = await self._counts.add(counters, seconds=WINDOW_SECONDS)
@@ -63,12 +73,16 @@ class SignInThrottle:
 
     def _counters(self, username: str, place: Place, familiarity: Familiarity) -> tuple[AttemptCounter, ...]:
         if familiarity.device:
-            return (_counter("account and device", _PER_DEVICE, username, place.device),)
-        counters = (
-            _counter("account and source", _PER_ACCOUNT_AND_SOURCE, username, place.network),
-            _counter("source", self._failures_per_source, place.network),
-        )
-        return counters if familiarity.network else (*counters, _counter("account", _PER_ACCOUNT, username))
+            counters = [_counter("account and device", _PER_DEVICE, username, place.device)]
+        else:
+            counters = [
+                _counter("account and source", _PER_ACCOUNT_AND_SOURCE, username, place.network),
+                _counter("source", self._failures_per_source, place.network),
+                _counter("account", UNLIMITED if familiarity.network else _PER_ACCOUNT, username),
+            ]
+        if familiarity.former:
+            counters.append(_counter("account and former places", _PER_ACCOUNT_FROM_FORMER_PLACES, username))
+        return tuple(counters)
 
 
 def _counter(name: str, limit: int, *counted: str) -> AttemptCounter:

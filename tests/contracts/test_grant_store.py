@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
-from services.token.events import grant_ended
+from services.token.events import Actor, grant_ended
 from services.token.model import (
     AccessTokenRecord,
     CheckedCode,
@@ -74,7 +74,7 @@ def told(
 
 def end_told(couple: Couple, grant_id: UUID, reason: EndReason) -> tuple[AuditEvent, ...]:
     """Return the events of an end."""
-    return grant_ended(grant_id, GrantParties(couple.client_id, couple.user_id), reason, actor="operator:test")
+    return grant_ended(grant_id, GrantParties(couple.client_id, couple.user_id), reason, actor=Actor("operator:test"))
 
 
 def refresh_token(family: UUID, generation: int = 0) -> RefreshToken:
@@ -556,10 +556,9 @@ async def lives(world: World, grant_id: UUID) -> bool:
 
 
 async def issue(world: World, attempt: Redemption, lifetime: timedelta) -> UUID:
-    """Redeem with an access token of a lifetime, told as token tells it."""
+    """Redeem with an access token of a lifetime."""
     token = access_token(attempt.client_id, attempt.code.grant_id, expires_at=world.now() + lifetime)
-    event = told(attempt.client_id, token.grant_id, expires_at=token.expires_at.isoformat())
-    await world.grants.redeem(attempt, token, event)
+    await world.grants.redeem(attempt, token, told(attempt.client_id, token.grant_id))
     return attempt.code.grant_id
 
 
@@ -580,6 +579,23 @@ async def test_a_grant_lives_while_an_access_token_does(world: World) -> None:
             first = refreshes and replace(refreshes, family=uuid4())
             grant_id = await issue(world, redemption(couple, first, limit=0), lifetime)
             assert await lives(world, grant_id) is expected
+
+
+async def test_the_longest_lived_access_token_counts(world: World) -> None:
+    """A token of a rotation, or one beside it, keeps a grant alive; a shorter one takes no time away."""
+    couple = await world.couple()
+    for longer, shorter in ((timedelta(minutes=10), timedelta(0)), (timedelta(0), timedelta(minutes=10))):
+        first = refresh_token(uuid4())
+        await issue(world, redemption(couple, first, limit=1), longer)
+        wish, event = rotation(first, couple.client_id), told(couple.client_id, first.family, EventKind.REFRESHED)
+        token = access_token(couple.client_id, first.family, expires_at=world.now() + shorter)
+        assert await world.families.rotate(wish, token, event)
+        assert await lives(world, first.family)
+    first = refresh_token(uuid4())
+    await issue(world, redemption(couple, first, limit=0), timedelta(0))
+    assert not await lives(world, first.family)
+    assert await keep_beside(world, await state_of(world, first), couple)
+    assert await lives(world, first.family)
 
 
 @pytest.mark.parametrize("change", [CHANGES[0], *CHANGES[3:]], ids=lambda change: change.__name__)

@@ -22,9 +22,9 @@ from tests.support.stores import PostgresServer, StoreKind
 
 ROLES = ("tallystick_authorize", "tallystick_token", "tallystick_introspect", "tallystick_partitions")
 TABLES = (
-    "access_tokens", "audit_events", "client_scopes", "client_secrets", "clients", "consents", "ended_sessions",
-    "grants", "invalidations", "operators", "resource_callers", "resources", "scope_covers", "scopes", "services",
-    "users",
+    "access_tokens", "audit_events", "client_scopes", "client_secrets", "clients", "consents", "deleted_scopes",
+    "ended_sessions", "grants", "invalidations", "operators", "resource_callers", "resources", "scope_covers", "scopes",
+    "services", "users",
 )  # fmt: skip
 
 # What a server has that belongs to no single database.
@@ -577,6 +577,11 @@ INSERT INTO access_tokens
     (bucket, digest, grant_id, client_id, client_epoch, scopes, audience, issued_at, expires_at)
 VALUES (7, sha256(%(grant_id)s::text::bytea), %(grant_id)s, 'c', 0, '{}', 'a', now(), to_timestamp(7 * 3600))
 """
+_ROTATE_OF_0001: LiteralString = """
+UPDATE grants SET refresh_generation = refresh_generation + 1, refresh_digest = sha256('s'),
+    refresh_idle_expires_at = now() + interval '1 day', refreshed_at = now()
+WHERE grant_id = %(grant_id)s
+"""
 _END_GRANT_OF_0001: LiteralString = """
 UPDATE grants SET ended_at = clock_timestamp(), end_reason = 'code_replayed'
 WHERE grant_id = %(grant_id)s AND ended_at IS NULL
@@ -588,7 +593,7 @@ def write_as_0001(database: Database) -> None:
     grant = {"grant_id": uuid4()}
     with database.connect("tallystick_authorize") as authorize, database.connect("tallystick_token") as token:
         authorize.execute(_ADD_CONSENT_OF_0001)
-        for statement in (_ADD_GRANT_OF_0001, _ADD_TOKEN_OF_0001, _END_GRANT_OF_0001):
+        for statement in (_ADD_GRANT_OF_0001, _ADD_TOKEN_OF_0001, _ROTATE_OF_0001, _END_GRANT_OF_0001):
             assert token.execute(statement, grant).rowcount == 1
 
 
@@ -620,19 +625,28 @@ async def test_a_database_in_use_moves_from_0001_to_0002(databases: Databases) -
         said = await refusal_of(database)
         assert said == "the database has schema 0001, this version needs 0002: run `tallystick migrate`"
 
+        with database.connect() as reader:
+            reader.execute("BEGIN")
+            reader.execute("TABLE access_tokens")
+            with pytest.raises(errors.LockNotAvailable):
+                migrate(database.dsn())
+        assert await refusal_of(database) == said
         assert migrate(database.dsn()) == REQUIRED
         with database.connect() as owner:
             assert owner.execute("SELECT label, revoked_at FROM access_tokens").fetchall() == [
                 {"label": "", "revoked_at": None}
             ]
             [consent] = owner.execute("SELECT given_at, updated_at FROM consents").fetchall()
-            [grant] = owner.execute("SELECT end_reason FROM grants").fetchall()
+            [grant] = owner.execute("SELECT end_reason, access_expires_at FROM grants").fetchall()
             days = owner.execute(
                 "SELECT array_agg(substr(relname, 14)::integer - floor(extract(epoch FROM now()) / 86400)::integer"
                 " ORDER BY relname) AS ahead FROM pg_class WHERE relname ~ '^audit_events_[0-9]+$'"
             ).fetchone()
         assert consent["given_at"] == consent["updated_at"]
-        assert (grant, days) == ({"end_reason": "code_replayed"}, {"ahead": list(range(8))})
+        assert (grant, days) == (
+            {"end_reason": "code_replayed", "access_expires_at": None},
+            {"ahead": list(range(8))},
+        )
         write_as_0001(database)
 
 

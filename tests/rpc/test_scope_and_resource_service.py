@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -248,8 +250,8 @@ async def test_scopes_that_cannot_be_are_refused(server: OperatorServer, message
         await server.call(server.scopes.CreateScope, scope_pb2.CreateScopeRequest(scope=message))
 
 
-async def test_only_a_wider_cover_raises_the_version(server: OperatorServer) -> None:
-    """People are asked again when a scope reaches more, and not when it reaches less or is called otherwise."""
+async def test_a_wider_cover_and_other_words_raise_the_version(server: OperatorServer) -> None:
+    """People are asked again when a scope reaches more or is called otherwise, not when it reaches less (AUTHZ-12)."""
     identifier = await create_resource(server, GET, LIST, ALBUMS)
     name = (await create_scope(server, [(identifier, GET)])).name
 
@@ -258,15 +260,39 @@ async def test_only_a_wider_cover_raises_the_version(server: OperatorServer) -> 
         message = scope_message(name, description or "", [(identifier, service) for service in covers or ()])
         return (await update_scope(server, message, *paths)).version
 
-    assert await version_after("Other words", None) == 1
-    assert await version_after(None, [GET, LIST]) == 2
-    assert await version_after(None, [LIST]) == 2
-    assert await version_after("Same", [LIST]) == 2
-    assert await version_after(None, [ALBUMS]) == 3
-    assert await version_after(None, [ALBUMS, GET]) == 3
-    assert await version_after(None, []) == 3
-    assert (await get_scope(server, name)).description == "Same"
+    assert await version_after("Other words", None) == 2
+    assert await version_after("Other words", [GET]) == 2
+    assert await version_after(None, [GET, LIST]) == 3
+    assert await version_after(None, [LIST]) == 3
+    assert await version_after("Same", [LIST]) == 4
+    assert await version_after("Both", [ALBUMS]) == 5
+    assert await version_after(None, [ALBUMS, GET]) == 5
+    assert await version_after(None, []) == 5
+    assert (await get_scope(server, name)).description == "Both"
     assert server.invalidations()[-1] == ("policy", name)
+
+
+async def test_a_name_never_has_a_version_again(server: OperatorServer) -> None:
+    """A scope that is deleted and made anew goes on where it ended, however often, and others do not (AUTHZ-12)."""
+    name = (await create_scope(server)).name
+    versions = []
+    for words in ("First", "Second", "Third"):
+        versions.append((await update_scope(server, scope_message(name, words), "description")).version)
+        await server.call(server.scopes.DeleteScope, scope_pb2.DeleteScopeRequest(name=name))
+        versions.append((await create_scope(server, name=name)).version)
+    assert versions == [2, 3, 4, 5, 6, 7]
+    assert (await create_scope(server)).version == 1
+
+
+async def test_a_scope_made_while_it_is_deleted_goes_on_too(server: OperatorServer) -> None:
+    """Whoever makes a scope in the moment of its deletion does not begin anew (AUTHZ-12)."""
+    for _ in range(5):
+        name = (await create_scope(server)).name
+        deletion = server.call(server.scopes.DeleteScope, scope_pb2.DeleteScopeRequest(name=name))
+        await asyncio.gather(deletion, create_scope(server, name=name), return_exceptions=True)
+        with suppress(grpc.aio.AioRpcError):
+            await create_scope(server, name=name)
+        assert (await get_scope(server, name)).version == 2
 
 
 async def test_changes_of_a_scope_at_the_same_moment_are_all_kept(server: OperatorServer) -> None:
@@ -278,7 +304,7 @@ async def test_changes_of_a_scope_at_the_same_moment_are_all_kept(server: Operat
         update_scope(server, scope_message(name, covers=[(identifier, GET)]), "covers"),
     )
     found = await get_scope(server, name)
-    assert (found.description, found.version, pairs(found)) == ("New words", 2, [(identifier, GET)])
+    assert (found.description, found.version, pairs(found)) == ("New words", 3, [(identifier, GET)])
 
 
 async def test_a_deleted_scope_is_taken_from_clients(server: OperatorServer) -> None:
@@ -308,7 +334,7 @@ async def test_the_built_in_scope_stays(server: OperatorServer) -> None:
     with refused(TAKEN):
         await create_scope(server, name="introspect")
     described = await update_scope(server, scope_message("introspect", "Ask about tokens"), "description", "covers")
-    assert (described.description, pairs(described), described.version) == ("Ask about tokens", [], 1)
+    assert (described.description, pairs(described), described.version) == ("Ask about tokens", [], 2)
 
 
 async def test_a_scope_with_a_taken_name_is_refused(server: OperatorServer) -> None:

@@ -7,11 +7,12 @@ from uuid import UUID
 from services.authorize.model import ClientAccess
 from tallystick.oauth2.subject import user_subject
 from tallystick.runtime.audit_event import AuditEvent, EventKind
-from tallystick.runtime.audit_trail import INSERT_EVENTS_FROM, event_values
-from tallystick.runtime.postgres import AsyncPostgres
+from tallystick.runtime.audit_trail import INSERT_EVENTS_FROM, with_events_or_without
+from tallystick.runtime.postgres import AsyncPostgres, Values
 
-# The clients that have a user's consent, with what is remembered of it and what live grants hold. A grant without
-# refresh token may have an access token for as long as any may last.
+# The clients that have a user's consent, with what is remembered of it, if it was given at the epochs of today, and
+# what live grants hold: those that can be refreshed, or have an access token that has not expired. One that the version
+# before made may have it for a day. A client with neither has no access.
 LIST_CLIENTS: LiteralString = """
 WITH live AS (
     SELECT g.client_id, g.scopes, coalesce(g.refreshed_at, g.created_at) AS used_at
@@ -20,10 +21,17 @@ WITH live AS (
     JOIN users u ON u.user_id = g.user_id AND u.epoch = g.user_epoch
     JOIN clients c ON c.client_id = g.client_id AND c.epoch = g.client_epoch
     WHERE g.user_id = %(user_id)s AND g.ended_at IS NULL
-        AND (least(g.refresh_idle_expires_at, g.refresh_expires_at) > clock_timestamp()
-            OR coalesce(g.refreshed_at, g.created_at) > clock_timestamp() - interval '24 hours')
+        AND ('refresh_token' = ANY (c.grant_types)
+            AND g.refresh_idle_expires_at > clock_timestamp() AND g.refresh_expires_at > clock_timestamp()
+            AND (g.refresh_limit_left IS NULL OR g.refresh_limit_left > 0)
+            OR coalesce(g.access_expires_at, coalesce(g.refreshed_at, g.created_at) + interval '24 hours')
+                > clock_timestamp())
 ), allowed AS (
-    SELECT n.client_id, unnest(n.scopes) AS scope FROM consents n WHERE n.user_id = %(user_id)s
+    SELECT n.client_id, unnest(n.scopes) AS scope
+    FROM consents n
+    JOIN users u ON u.user_id = n.user_id AND u.epoch = n.user_epoch
+    JOIN clients c ON c.client_id = n.client_id AND c.epoch = n.client_epoch
+    WHERE n.user_id = %(user_id)s
     UNION
     SELECT l.client_id, unnest(l.scopes) FROM live l
 ), described AS (
@@ -94,13 +102,11 @@ class PostgresAccount:
             EventKind.CONSENT_WITHDRAWN, actor=user_subject(user_id), client_id=client_id, user_id=user_id
         )
         values = {"user_id": user_id, "client_id": client_id}
-        # One transaction, sent in one go, so that the log's lock never waits for this process. Two statements, so that
-        # the row is locked before the log: all writers do it in this order. Unprepared: a statement that an aborted
-        # pipeline skipped would be taken for prepared ever after.
-        async with self._postgres.transaction() as connection, connection.pipeline():
-            told = {**values, **event_values(self._service, event)}
-            await connection.execute(WITHDRAW_CONSENT, told, prepare=False)
-            await connection.execute(LOG_CONSENT, values, prepare=False)
+
+        async def withdraw(told: Values) -> None:
+            await self._postgres.together((WITHDRAW_CONSENT, {**values, **told}), (LOG_CONSENT, values))
+
+        await with_events_or_without(withdraw, self._service, event)
 
     async def withdrawn(self, user_id: UUID, client_id: str) -> str | None:
         """Return the name of a client whose access has been withdrawn; None for any other."""

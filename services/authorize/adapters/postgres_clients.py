@@ -9,12 +9,16 @@ from services.authorize.pages.branding import Branding
 from tallystick.oauth2.client import ApplicationType, ClientType, GrantType
 from tallystick.runtime.postgres import AsyncPostgres
 
+# Whether a client can get refresh tokens; `c` is its row.
+MAY_REFRESH: LiteralString = "('refresh_token' = ANY (c.grant_types) AND c.refresh_limit IS DISTINCT FROM 0)"
+
 # A client with the scopes that it may ask for; names and descriptions are two arrays in the same order.
-FIND_CLIENT: LiteralString = """
+_FOUND: LiteralString = """
 SELECT
     c.client_id, c.name, c.version, c.client_type, c.application_type, c.redirect_uris, c.grant_types,
     c.allow_plain_pkce, c.enabled,
-    'refresh_token' = ANY (c.grant_types) AND c.refresh_limit IS DISTINCT FROM 0 AS may_refresh,
+    """
+_WITH_SCOPES: LiteralString = """ AS may_refresh,
     c.branding_title, c.branding_logo, c.branding_header, c.branding_footer,
     coalesce(array_agg(s.name ORDER BY s.name) FILTER (WHERE s.name IS NOT NULL), '{}') AS scope_names,
     coalesce(array_agg(s.description ORDER BY s.name) FILTER (WHERE s.name IS NOT NULL), '{}') AS scope_descriptions
@@ -24,6 +28,7 @@ LEFT JOIN scopes s ON s.name = cs.scope
 WHERE c.client_id = %(client_id)s
 GROUP BY c.client_id
 """
+FIND_CLIENT: LiteralString = _FOUND + MAY_REFRESH + _WITH_SCOPES
 
 
 class PostgresClients:

@@ -7,6 +7,7 @@ from uuid import UUID
 from psycopg.errors import ForeignKeyViolation
 from psycopg.rows import DictRow
 
+from services.authorize.adapters.postgres_clients import MAY_REFRESH
 from services.authorize.model import Approval, Standing, User
 from services.authorize.request import AuthorizationRequest
 from tallystick.oauth2.scope import narrowed, scope_string
@@ -16,11 +17,13 @@ from tallystick.runtime.audit_trail import INSERT_EVENTS_FROM, event_values
 from tallystick.runtime.postgres import AsyncPostgres, Values
 
 # Record what a user allows a client, if both still stand, of what the client may still ask for. The epochs are those of
-# one moment: whatever is withdrawn later raises one of them, and the code ends with it. What was allowed before and not
-# asked for now stays remembered, if it was for the same redirect URI and the scopes mean what they did then.
-_RECORDED: LiteralString = """
+# one moment: whatever is withdrawn later raises one of them, the code ends with it, and the consent is remembered no
+# more. What was allowed before and not asked for now stays remembered, if it was at the same epochs, for the same
+# redirect URI, and the scopes mean what they did then.
+_PARTIES: LiteralString = """
 WITH parties AS (
-    SELECT u.user_id, u.epoch AS user_epoch, c.client_id, c.epoch AS client_epoch
+    SELECT u.user_id, u.epoch AS user_epoch, c.client_id, c.epoch AS client_epoch, """
+_RECORDED: LiteralString = """ AS offline
     FROM users u, clients c
     WHERE u.user_id = %(user_id)s AND u.enabled AND u.epoch = %(user_epoch)s
         AND c.client_id = %(client_id)s AND c.enabled
@@ -30,8 +33,9 @@ WITH parties AS (
     JOIN scopes s ON s.name = cs.scope
     WHERE cs.client_id = %(client_id)s AND s.name = ANY (%(scopes)s)
 ), recorded AS (
-    INSERT INTO consents (user_id, client_id, scopes, scope_versions, redirect_uri)
-    SELECT p.user_id, p.client_id, a.names, a.versions, %(redirect_uri)s
+    INSERT INTO consents
+        (user_id, client_id, scopes, scope_versions, redirect_uri, user_epoch, client_epoch, offline)
+    SELECT p.user_id, p.client_id, a.names, a.versions, %(redirect_uri)s, p.user_epoch, p.client_epoch, p.offline
     FROM parties p, allowed a
     WHERE a.names IS NOT NULL
     ON CONFLICT (user_id, client_id) DO UPDATE SET
@@ -44,10 +48,18 @@ WITH parties AS (
                 FROM unnest(consents.scopes, consents.scope_versions) AS before (name, version)
                 JOIN scopes s ON s.name = before.name AND s.version = before.version
                 WHERE consents.redirect_uri = excluded.redirect_uri AND NOT before.name = ANY (%(asked)s)
+                    AND consents.user_epoch = excluded.user_epoch AND consents.client_epoch = excluded.client_epoch
             ) AS kept
         ),
         redirect_uri = excluded.redirect_uri,
-        given_at = CASE WHEN cardinality(consents.scopes) > 0 THEN consents.given_at ELSE excluded.given_at END,
+        user_epoch = excluded.user_epoch,
+        client_epoch = excluded.client_epoch,
+        offline = excluded.offline,
+        given_at = CASE
+            WHEN cardinality(consents.scopes) > 0
+                AND consents.user_epoch = excluded.user_epoch AND consents.client_epoch = excluded.client_epoch
+            THEN consents.given_at ELSE excluded.given_at
+        END,
         updated_at = clock_timestamp()
     RETURNING epoch
 ), told AS ("""
@@ -55,31 +67,30 @@ _APPROVED: LiteralString = """recorded)
 SELECT a.names AS scopes, r.epoch AS consent_epoch, p.user_epoch, p.client_epoch
 FROM recorded r, parties p, allowed a
 """
-RECORD_CONSENT: LiteralString = _RECORDED + INSERT_EVENTS_FROM + _APPROVED
+RECORD_CONSENT: LiteralString = _PARTIES + MAY_REFRESH + _RECORDED + INSERT_EVENTS_FROM + _APPROVED
 
 # Approve what was allowed before, if all that is asked for was, and everything that this rested on is as it was.
-_STANDING: LiteralString = """
-WITH standing AS (
-    SELECT n.epoch AS consent_epoch, u.epoch AS user_epoch, c.epoch AS client_epoch
-    FROM consents n
-    JOIN users u ON u.user_id = n.user_id
-    JOIN clients c ON c.client_id = n.client_id
-    WHERE n.user_id = %(user_id)s AND u.enabled AND u.epoch = %(user_epoch)s
-        AND n.client_id = %(client_id)s AND c.enabled
-        AND n.redirect_uri = %(redirect_uri)s AND %(redirect_uri)s = ANY (c.redirect_uris)
-        AND cardinality(%(scopes)s::text[]) > 0
-        AND NOT EXISTS (
-            SELECT FROM unnest(%(scopes)s::text[]) AS asked (name)
-            WHERE NOT EXISTS (
-                SELECT FROM unnest(n.scopes, n.scope_versions) AS before (name, version)
-                JOIN scopes s ON s.name = before.name AND s.version = before.version
-                JOIN client_scopes cs ON cs.scope = s.name AND cs.client_id = n.client_id
-                WHERE before.name = asked.name
-            )
+# An epoch that is not known equals none, and access while the user is away has to have been agreed to.
+_REMEMBERED: LiteralString = """
+SELECT n.epoch AS consent_epoch, u.epoch AS user_epoch, c.epoch AS client_epoch
+FROM consents n
+JOIN users u ON u.user_id = n.user_id AND u.epoch = n.user_epoch
+JOIN clients c ON c.client_id = n.client_id AND c.epoch = n.client_epoch
+WHERE n.user_id = %(user_id)s AND u.enabled AND u.epoch = %(user_epoch)s
+    AND n.client_id = %(client_id)s AND c.enabled
+    AND n.redirect_uri = %(redirect_uri)s AND %(redirect_uri)s = ANY (c.redirect_uris)
+    AND cardinality(%(scopes)s::text[]) > 0
+    AND NOT EXISTS (
+        SELECT FROM unnest(%(scopes)s::text[]) AS asked (name)
+        WHERE NOT EXISTS (
+            SELECT FROM unnest(n.scopes, n.scope_versions) AS before (name, version)
+            JOIN scopes s ON s.name = before.name AND s.version = before.version
+            JOIN client_scopes cs ON cs.scope = s.name AND cs.client_id = n.client_id
+            WHERE before.name = asked.name
         )
-), told AS ("""
-_REMEMBERED: LiteralString = "standing) SELECT consent_epoch, user_epoch, client_epoch FROM standing"
-APPROVE_REMEMBERED: LiteralString = _STANDING + INSERT_EVENTS_FROM + _REMEMBERED
+    )
+    AND (n.offline OR NOT """
+FIND_REMEMBERED: LiteralString = _REMEMBERED + MAY_REFRESH + ")"
 
 # User, client and consent behind a code, as they are now.
 FIND_STANDING: LiteralString = """
@@ -105,7 +116,7 @@ class PostgresConsents:
             **_asked(user, request),
             "scopes": list(scopes),
             "asked": list(request.scopes),
-            **event_values(self._service, _event(EventKind.CONSENT_GIVEN, user, request, scopes)),
+            **event_values(self._service, _given(user, request, scopes)),
         }
         try:
             row = await self._postgres.one(RECORD_CONSENT, values)
@@ -115,12 +126,8 @@ class PostgresConsents:
 
     async def remembered(self, user: User, request: AuthorizationRequest) -> Approval | None:
         """Return an approval of all that is asked for, if all of it was allowed before and everything still holds."""
-        values = {
-            **_asked(user, request),
-            "scopes": list(request.scopes),
-            **event_values(self._service, _event(EventKind.CONSENT_REMEMBERED, user, request, request.scopes)),
-        }
-        row = await self._postgres.one(APPROVE_REMEMBERED, values)
+        values = {**_asked(user, request), "scopes": list(request.scopes)}
+        row = await self._postgres.one(FIND_REMEMBERED, values)
         return None if row is None else _approval(user, request.scopes, row)
 
     async def standing(self, user_id: UUID, client_id: str) -> Standing | None:
@@ -138,9 +145,9 @@ def _asked(user: User, request: AuthorizationRequest) -> Values:
     }
 
 
-def _event(kind: EventKind, user: User, request: AuthorizationRequest, scopes: Collection[str]) -> AuditEvent:
+def _given(user: User, request: AuthorizationRequest, scopes: Collection[str]) -> AuditEvent:
     return AuditEvent(
-        kind,
+        EventKind.CONSENT_GIVEN,
         actor=user_subject(user.user_id),
         client_id=request.client_id,
         user_id=user.user_id,

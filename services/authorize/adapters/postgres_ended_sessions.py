@@ -6,8 +6,8 @@ from uuid import UUID
 from services.authorize.adapters.postgres_users import user_of
 from services.authorize.model import User
 from tallystick.runtime.audit_event import AuditEvent
-from tallystick.runtime.audit_trail import INSERT_EVENTS_FROM, event_values
-from tallystick.runtime.postgres import AsyncPostgres
+from tallystick.runtime.audit_trail import INSERT_EVENTS_FROM, with_events_or_without
+from tallystick.runtime.postgres import AsyncPostgres, Values
 
 # Our clocks and Postgres's may differ by minutes.
 _MARGIN_SECONDS = 600
@@ -47,8 +47,12 @@ class PostgresEndedSessions:
 
     async def end(self, digest: bytes, event: AuditEvent | None, *, seconds: int) -> None:
         """Say no to a session for so many seconds, and keep the event with it, unless it had ended before."""
-        events = event_values(self._service, *(() if event is None else (event,)))
-        await self._postgres.all(END_SESSION, {"digest": digest, "seconds": seconds + _MARGIN_SECONDS, **events})
+        values = {"digest": digest, "seconds": seconds + _MARGIN_SECONDS}
+
+        async def end(told: Values) -> None:
+            await self._postgres.all(END_SESSION, {**values, **told})
+
+        await with_events_or_without(end, self._service, *(() if event is None else (event,)))
 
     async def user_unless_ended(self, user_id: UUID, *, session: bytes) -> User | None:
         """Return a user, enabled or not, by one statement; None when there is none or the session has ended."""

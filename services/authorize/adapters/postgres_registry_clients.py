@@ -7,12 +7,12 @@ from typing import LiteralString
 from psycopg import IntegrityError
 from psycopg.rows import DictRow
 
-from services.authorize.adapters.postgres_registry_transaction import Change, Statement, invalidation, transact
+from services.authorize.adapters.postgres_registry_transaction import Change, invalidation, transact
 from services.authorize.registry.model import Client, ClientSettings, changed_fields
 from tallystick.oauth2.client import ApplicationType, AuthMethod, ClientType, GrantType
 from tallystick.runtime.audit_event import AuditEvent, EventKind
 from tallystick.runtime.failures import AlreadyExists, Invalid, Unavailable
-from tallystick.runtime.postgres import AsyncPostgres
+from tallystick.runtime.postgres import AsyncPostgres, Statement
 
 NAME_AND_VERSION = "clients_name_version_key"
 SCOPE_EXISTS = "client_scopes_scope_fkey"

@@ -6,11 +6,11 @@ from typing import LiteralString
 from psycopg import IntegrityError
 from psycopg.rows import DictRow
 
-from services.authorize.adapters.postgres_registry_transaction import Change, Statement, invalidation, transact
+from services.authorize.adapters.postgres_registry_transaction import Change, invalidation, transact
 from services.authorize.registry.model import Cover, Scope, changed_fields
 from tallystick.runtime.audit_event import AuditEvent, EventKind
 from tallystick.runtime.failures import AlreadyExists, Refused, Unavailable
-from tallystick.runtime.postgres import AsyncPostgres
+from tallystick.runtime.postgres import AsyncPostgres, Statement
 
 NAME = "scopes_pkey"
 SERVICE_EXISTS = "scope_covers_service_fkey"
@@ -44,6 +44,14 @@ WITH changed AS (
 )
 """
 
+# Count a new scope's versions on from those of one that was deleted. A statement of its own, to see a deletion that the
+# insert has waited for.
+CONTINUE_VERSION: LiteralString = """
+UPDATE scopes SET version = deleted_scopes.version + scopes.version
+FROM deleted_scopes
+WHERE scopes.name = %(name)s AND deleted_scopes.name = %(name)s
+"""
+
 # The covers of a new scope.
 ADD_COVERS: LiteralString = """
 INSERT INTO scope_covers (scope, resource, service)
@@ -69,8 +77,16 @@ WITH changed AS (
 )
 """
 
-# A scope; clients lose it, and its covers go with it.
-DELETE_SCOPE: LiteralString = "WITH changed AS (DELETE FROM scopes WHERE name = %(name)s RETURNING name)"
+# A scope; clients lose it, and its covers go with it. Its version stays.
+DELETE_SCOPE: LiteralString = """
+WITH changed AS (
+    DELETE FROM scopes WHERE name = %(name)s RETURNING name, version
+), noted AS (
+    INSERT INTO deleted_scopes (name, version) SELECT name, version FROM changed
+    ON CONFLICT ON CONSTRAINT deleted_scopes_pkey DO UPDATE
+        SET version = greatest(deleted_scopes.version, excluded.version)
+)
+"""
 
 # Which of these are not registered services.
 UNKNOWN_SERVICES: LiteralString = """
@@ -92,9 +108,10 @@ class PostgresScopeStore:
         """Add a scope."""
         values = _values(scope)
         try:
-            _, _, found, _log = await transact(
+            _, _, _, found, _log = await transact(
                 self._postgres,
                 Change(ADD_SCOPE, values, _event(EventKind.SCOPE_CREATED, scope.name)),
+                (CONTINUE_VERSION, {"name": scope.name}),
                 (ADD_COVERS, values),
                 (FIND_SCOPE, {"name": scope.name}),
                 invalidation("policy", scope.name),

@@ -1,8 +1,4 @@
-"""How the registry writes: rows first, with them the event that tells of it, the log of what must be read again last.
-
-The statements of a pipeline up to its end are one transaction, so none of its locks waits for this process to answer;
-least of all the log's, behind which every other revocation would queue.
-"""
+"""How the registry writes: rows first, with them the event that tells of it, the log of what to read again last."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +9,9 @@ from psycopg.rows import DictRow
 from tallystick.runtime import callers
 from tallystick.runtime.audit_event import AuditEvent
 from tallystick.runtime.audit_trail import INSERT_EVENTS_FROM, event_values
-from tallystick.runtime.postgres import AsyncPostgres, Values
+from tallystick.runtime.postgres import AsyncPostgres, Statement, Values
 
 _SERVICE = "authorize"
-
-Statement = tuple[LiteralString, Values]
-"""A statement and its named parameters."""
 
 # Ends the statement of a change: tells of what was changed, and returns it.
 TELL_OF_CHANGED: LiteralString = ", told AS (" + INSERT_EVENTS_FROM + "changed) TABLE changed"
@@ -54,10 +47,6 @@ async def transact(
     """
     event = replace(change.event, actor=f"operator:{callers.current().name}")
     told: Statement = (change.statement + TELL_OF_CHANGED, {**change.values, **event_values(_SERVICE, event)})
-    async with postgres.transaction() as connection:
-        async with connection.pipeline():
-            # Unprepared: a statement that an aborted pipeline skipped would be taken for prepared ever after.
-            if lock is not None:
-                await connection.execute(*lock, prepare=False)
-            cursors = [await connection.execute(*statement, prepare=False) for statement in (told, *further)]
-        return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
+    if lock is None:
+        return await postgres.together(told, *further)
+    return (await postgres.together(lock, told, *further))[1:]

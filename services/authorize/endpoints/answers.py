@@ -71,8 +71,9 @@ class Answers:
 
         app.add_exception_handler(HTTPException, refused)
 
-    def insecure(self, request: Request) -> Response:
-        """Refuse what did not come over https, by a page and never by a redirect."""
+    def insecure(self, request: Request, reason: str) -> Response:
+        """Refuse what did not come safely, by a page and never by a redirect; the log has the reason."""
+        del reason
         return self._error(request, ErrorKind.INSECURE)
 
     async def _tell(self, refusal: RequestRefused) -> None:

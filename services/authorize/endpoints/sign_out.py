@@ -8,6 +8,7 @@ from services.authorize.endpoints.form import read_form
 from services.authorize.endpoints.sign_in import SIGNED_OUT
 from services.authorize.endpoints.site import Site
 from services.authorize.session import Sessions
+from tallystick.runtime import client_address
 
 FORM = "logout"
 """What the form's token is made for, with the session and without an interaction."""
@@ -32,7 +33,7 @@ class SignOutEndpoint:
         # Whoever has no session is signed out, as after a double click.
         if session:
             form.check_token(FORM, browser=self._cookies.browser(request), session=session)
-            await self._sessions.end(session)
+            await self._sessions.end(session, network=client_address.current_network())
         response = see_other(f"{self._site.path('/login')}?{SIGNED_OUT}")
         self._cookies.clear_session(response)
         return response

@@ -77,7 +77,7 @@ class Cover:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Something that a client may ask for (RFC 6749 §3.3); the version rises when the covers widen."""
+    """Something that a client may ask for (RFC 6749 §3.3); the version rises with wider covers and other words."""
 
     name: str
     description: str

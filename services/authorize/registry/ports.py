@@ -64,7 +64,10 @@ class ScopeStore(Protocol):
     """Keeps scopes and what they cover."""
 
     async def add(self, scope: Scope) -> Scope:
-        """Add a scope; raise `AlreadyExists`, or `Refused` for a cover that is not a registered service."""
+        """Add a scope; raise `AlreadyExists`, or `Refused` for a cover that is not a registered service.
+
+        If there was one of its name, the version is raised beyond all that the name ever had.
+        """
 
     async def get(self, name: str) -> Scope | None:
         """Return a scope."""

@@ -22,7 +22,10 @@ class Scopes:
         self._store = store
 
     async def create(self, name: str, description: str, covers: Iterable[Cover]) -> Scope:
-        """Add a scope; raise `Invalid`, `AlreadyExists`, or `Refused` for an unknown service."""
+        """Add a scope; raise `Invalid`, `AlreadyExists`, or `Refused` for an unknown service.
+
+        Its version follows that of a deleted scope of its name, so that nobody is taken to have agreed to it.
+        """
         identifiers.scope_name(name)
         scope = Scope(name, _description(description), canonical_covers(covers), _FIRST_VERSION)
         return await self._store.add(scope)
@@ -37,7 +40,7 @@ class Scopes:
         return request.page(await self._store.after(request.after, request.limit), lambda scope: scope.name)
 
     async def update(self, name: str, *, description: str | None, covers: Iterable[Cover] | None) -> Scope:
-        """Replace description, covers, or both; None leaves them. A wider cover raises the version.
+        """Replace description, covers, or both; None leaves them. Other words or a wider cover raise the version.
 
         Raise `NotFound`, `Invalid`, or `Refused` for an unknown service and for a cover of the built-in scope.
         """
@@ -48,13 +51,11 @@ class Scopes:
             raise Refused("introspect is built in and covers no service: make a scope of your own")
 
         def change(present: Scope) -> Scope:
+            described = present.description if new_description is None else new_description
             covered = present.covers if new_covers is None else new_covers
-            return Scope(
-                name,
-                present.description if new_description is None else new_description,
-                covered,
-                present.version + is_wider(covered, present.covers),
-            )
+            # People agreed to what it covers, and to these words.
+            means_else = described != present.description or is_wider(covered, present.covers)
+            return Scope(name, described, covered, present.version + means_else)
 
         return _found(await self._store.update(name, change))
 

@@ -76,7 +76,7 @@ def show(operator: Operator, printer: Printer, name: str) -> None:
 @cover_option
 @for_operators
 def update(operator: Operator, printer: Printer, name: str, description: str | None, covers: tuple[str, ...]) -> None:
-    """Change the words, or replace all covers. A wider cover raises the version, so people are asked again."""
+    """Change the words, or replace all covers. Other words or a wider cover make people be asked again."""
     paths = [path for path, given in (("description", description is not None), ("covers", bool(covers))) if given]
     if not paths:
         raise click.UsageError("name at least one option to change")

@@ -9,6 +9,7 @@ import httpx
 from tests.support.cluster import Cluster
 from tests.support.flow import SECONDS, Pkce
 from tests.support.operator_client import Client, User
+from tests.support.overheard import OVERHEARD
 from tests.support.pages import Field, Form, only_form
 from tests.support.service_process import ServiceProcess
 
@@ -18,7 +19,9 @@ class Browser:
 
     def __init__(self, cluster: Cluster, replica: ServiceProcess | None = None) -> None:
         self.issuer = cluster.issuer
-        self.http = httpx.Client(base_url=(replica or cluster.authorize).http_url, timeout=SECONDS, trust_env=False)
+        self.http = httpx.Client(
+            base_url=(replica or cluster.authorize).http_url, timeout=SECONDS, trust_env=False, event_hooks=OVERHEARD
+        )
 
     def ask(self, client: Client, **changes: str | None) -> httpx.Response:
         """Send an authorization request; None leaves a parameter out."""

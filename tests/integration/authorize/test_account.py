@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tallystick.authorize.v1 import client_pb2
 from tallystick.oauth2.client import ClientType
 from tests.integration.authorize.browser import Browser, interaction_of, shown_here, told
 from tests.integration.authorize.conftest import World
@@ -102,6 +103,41 @@ def test_the_account_shows_what_was_approved(cluster: Cluster, carols: Browser, 
     assert world.order.description in page
     assert "Not in use at the moment" not in page
     assert page.count("<time ") == 2
+
+
+def test_an_application_whose_access_has_ended_is_not_shown(
+    cluster: Cluster, carols: Browser, carol: User, app: Client
+) -> None:
+    """Nothing is left after the end of all access, and what is approved then counts from then on (UI-09, REFR-07)."""
+    of = {"user_id": carol.user_id, "client_id": app.client_id}
+    operator = cluster.operator
+    with Visitor(cluster, carol) as visitor:
+        assert redeem(cluster, visitor.approve(app)).status_code == httpx.codes.OK
+        first = row(cluster, CONSENT, **of)
+        assert app.name in carols.http.get("/account").text
+        operator.call(operator.clients.RevokeAllOfClient, client_pb2.RevokeAllOfClientRequest(client_id=app.client_id))
+        assert app.name not in carols.http.get("/account").text
+        visitor.approve(app)
+        assert app.name in carols.http.get("/account").text
+    anew = row(cluster, CONSENT, **of)
+    assert first is not None
+    assert anew is not None
+    assert str(anew["given_at"]) > str(first["updated_at"])
+
+
+def test_a_live_grant_is_shown_whoever_wrote_the_consent(
+    cluster: Cluster, carols: Browser, carol: User, app: Client
+) -> None:
+    """A consent of which no epochs are known is not remembered, but the access that it gave is shown (UI-09)."""
+    with Visitor(cluster, carol) as visitor:
+        approved = visitor.approve(app)
+        with cluster.database.connect() as connection:
+            unknown = "UPDATE consents SET user_epoch = NULL, client_epoch = NULL WHERE client_id = %(client_id)s"
+            connection.execute(unknown, {"client_id": app.client_id})
+        assert app.name not in carols.http.get("/account").text
+        assert redeem(cluster, approved).status_code == httpx.codes.OK
+    assert app.name in carols.http.get("/account").text
+    assert app.name in withdraw(carols, app).text
 
 
 def test_everything_of_a_withdrawn_application_is_dead(
@@ -237,8 +273,9 @@ def test_a_hundred_applications_are_listed(cluster: Cluster, carols: Browser, ca
                 FROM generate_series(1, 100) AS n
                 RETURNING client_id
             )
-            INSERT INTO consents (user_id, client_id, scopes, scope_versions, redirect_uri)
-            SELECT %(user_id)s::uuid, client_id, '{gone}', '{1}', 'https://a.example/' FROM made
+            INSERT INTO consents
+                (user_id, client_id, scopes, scope_versions, redirect_uri, user_epoch, client_epoch)
+            SELECT %(user_id)s::uuid, client_id, '{gone}', '{1}', 'https://a.example/', 0, 0 FROM made
             """,
             {"user_id": carol.user_id},
         )

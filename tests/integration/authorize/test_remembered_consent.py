@@ -1,14 +1,17 @@
 """Approval without a question: only for what was allowed before, to whom it was allowed, and as it was then."""
 
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
+from tallystick.authorize.v1 import client_pb2, scope_pb2, user_pb2
+from tallystick.oauth2.client import GrantType
 from tests.integration.authorize.browser import Browser, shown_here, told
 from tests.integration.authorize.conftest import World
 from tests.support.cluster import Cluster
-from tests.support.operator_client import Client
+from tests.support.operator_client import Client, User
 from tests.support.pages import only_form
 
 WEB = "https://shoebox.example/cb"
@@ -88,6 +91,8 @@ def test_a_client_on_the_device_is_shown_every_time(
         "UPDATE scopes SET version = version + 1 WHERE name = %(scope)s",
         "UPDATE consents SET scopes = '{}', scope_versions = '{}', epoch = epoch + 1 WHERE client_id = %(client_id)s",
         "UPDATE consents SET redirect_uri = 'https://shoebox.example/former' WHERE client_id = %(client_id)s",
+        "UPDATE consents SET user_epoch = NULL WHERE client_id = %(client_id)s",
+        "UPDATE consents SET client_epoch = NULL WHERE client_id = %(client_id)s",
         "DELETE FROM consents WHERE client_id = %(client_id)s",
     ],
 )
@@ -101,6 +106,80 @@ def test_what_has_changed_is_asked_again(cluster: Cluster, browser: Browser, wor
     page = asked(browser, client)
     assert not is_silent(page)
     told(browser.answer(only_form(page.text)), client)
+    assert is_silent(asked(browser, client))
+
+
+def test_a_new_password_ends_what_is_remembered(cluster: Cluster) -> None:
+    """What a thief allowed with the old password is put to the owner, who has a new one (AUTHZ-12, REFR-07)."""
+    operator = cluster.operator
+    user, first, second = operator.create_user(), operator.create_scope(), operator.create_scope()
+    client = operator.create_client(scopes=(first, second), redirect_uris=(WEB,))
+    with Browser(cluster) as thief:
+        told(thief.answer(thief.consent_page(client, user)), client)
+    password = secrets.token_urlsafe(12)
+    operator.passwords.append(password)
+    request = user_pb2.SetUserPasswordRequest(username=user.username, password=password)
+    operator.call(operator.users.SetUserPassword, request)
+    with Browser(cluster) as owner:
+        form = owner.consent_page(client, User(user.user_id, user.username, password), scope=first.name)
+        told(owner.answer(form), client)
+        assert is_silent(asked(owner, client, scope=first.name))
+        assert not is_silent(asked(owner, client, scope=second.name))
+
+
+def test_the_end_of_all_access_ends_what_is_remembered(cluster: Cluster, browser: Browser, world: World) -> None:
+    """After an operator has revoked all of a client's access its users are asked (AUTHZ-12, REFR-07)."""
+    operator = cluster.operator
+    first, second = operator.create_scope(), operator.create_scope()
+    client = operator.create_client(scopes=(first, second), redirect_uris=(WEB,))
+    browser.answer(browser.consent_page(client, world.bob))
+    assert is_silent(asked(browser, client))
+    operator.call(operator.clients.RevokeAllOfClient, client_pb2.RevokeAllOfClientRequest(client_id=client.client_id))
+    page = asked(browser, client, scope=first.name)
+    assert not is_silent(page)
+    browser.answer(only_form(page.text))
+    assert is_silent(asked(browser, client, scope=first.name))
+    assert not is_silent(asked(browser, client, scope=second.name))
+
+
+def test_a_scope_that_is_made_anew_is_asked(cluster: Cluster, browser: Browser, world: World) -> None:
+    """A name that came back stands for another scope, whatever it was changed to before (AUTHZ-12)."""
+    operator = cluster.operator
+    scope = operator.create_scope(description="See your photos")
+    client = operator.create_client(scopes=(scope,), redirect_uris=(WEB,))
+    browser.answer(browser.consent_page(client, world.bob))
+    assert is_silent(asked(browser, client))
+    for _ in range(2):
+        operator.call(operator.scopes.DeleteScope, scope_pb2.DeleteScopeRequest(name=scope.name))
+        operator.create_scope(scope.name, "Delete your photos")
+        execute(
+            cluster,
+            "INSERT INTO client_scopes VALUES (%(client_id)s, %(scope)s)",
+            client_id=client.client_id,
+            scope=scope.name,
+        )
+        page = asked(browser, client)
+        assert not is_silent(page)
+        browser.answer(only_form(page.text))
+        assert is_silent(asked(browser, client))
+
+
+def test_access_while_one_is_away_is_asked(cluster: Cluster, browser: Browser, world: World) -> None:
+    """A client that may get refresh tokens by now is put to the user, who was told otherwise (AUTHZ-12, UI-07)."""
+    only_codes = (GrantType.AUTHORIZATION_CODE,)
+    client = cluster.operator.create_client(scopes=(world.see,), redirect_uris=(WEB,), grant_types=only_codes)
+    browser.answer(browser.consent_page(client, world.bob))
+    assert is_silent(asked(browser, client))
+    grants = "UPDATE clients SET grant_types = %(grants)s, refresh_limit = %(limit)s WHERE client_id = %(client_id)s"
+    both = ["authorization_code", "refresh_token"]
+    execute(cluster, grants, grants=both, limit=0, client_id=client.client_id)
+    assert is_silent(asked(browser, client))
+    execute(cluster, grants, grants=both, limit=None, client_id=client.client_id)
+    page = asked(browser, client)
+    assert not is_silent(page)
+    browser.answer(only_form(page.text))
+    assert is_silent(asked(browser, client))
+    execute(cluster, grants, grants=both[:1], limit=None, client_id=client.client_id)
     assert is_silent(asked(browser, client))
 
 
@@ -189,12 +268,13 @@ def test_looking_approves_nothing(browser: Browser, world: World, web: Client) -
     assert is_silent(browser.http.get(address, headers={"sec-fetch-dest": "document"}))
 
 
-def test_an_interaction_is_approved_once(browser: Browser, world: World, web: Client) -> None:
-    """Of many browsers' requests for one interaction one gets a code (AUTHZ-18, UI-09)."""
+def test_an_interaction_is_approved_once(cluster: Cluster, browser: Browser, world: World, web: Client) -> None:
+    """Of many browsers' requests for one interaction one gets a code, and the audit tells of one (AUTHZ-18, UI-09)."""
     browser.answer(browser.consent_page(web, world.bob))
     address = browser.ask(web).headers["location"]
-    with ThreadPoolExecutor(4) as threads:
+    with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: browser.http.get(address), range(8)))
+    assert [each["event"] for each in events(cluster, web)] == ["consent_given", "consent_remembered"]
     assert sum(answer.is_redirect for answer in answers) == 1
     assert sum(answer.status_code == httpx.codes.GONE for answer in answers) == 7
 

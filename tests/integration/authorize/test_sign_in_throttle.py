@@ -1,6 +1,7 @@
 """How often passwords can be tried over HTTP, and who is not held up by that."""
 
 import asyncio
+import secrets
 from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import urlencode
@@ -8,6 +9,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
+from tallystick.authorize.v1 import user_pb2
 from tests.integration.authorize.browser import Browser
 from tests.integration.authorize.conftest import World
 from tests.support.cluster import Cluster
@@ -130,6 +132,37 @@ def test_the_owner_is_not_locked_out(cluster: Cluster, proxied: ServiceProcess, 
         assert own.sign_in(form, victim.username, victim.password).status_code == httpx.codes.SEE_OTHER
     at_home = "2001:db8:1:2:ffff::9"
     assert guess(cluster, proxied, victim, source=at_home, right=True) == [httpx.codes.SEE_OTHER]
+
+
+def test_a_new_password_locks_nobody_out(cluster: Cluster, proxied: ServiceProcess, victim: User) -> None:
+    """Who chose a new password because of an attack gets in with it, at the own browser and network (GEN-09)."""
+    operator, at_home = cluster.operator, "2001:db8:1:3::1"
+    with Browser(cluster, proxied) as own:
+        own.http.headers["x-forwarded-for"] = at_home
+        form = only_form(own.http.get("/login").text)
+        assert own.sign_in(form, victim.username, victim.password).status_code == httpx.codes.SEE_OTHER
+        for number in (1, 2):
+            guess(cluster, proxied, victim, source=f"198.51.100.10{number}", times=4)
+        password = secrets.token_urlsafe(12)
+        operator.passwords.append(password)
+        request = user_pb2.SetUserPasswordRequest(username=victim.username, password=password)
+        operator.call(operator.users.SetUserPassword, request)
+        renewed = User(victim.user_id, victim.username, password)
+        stranger = guess(cluster, proxied, renewed, source="203.0.113.7", right=True)
+        assert stranger == [httpx.codes.TOO_MANY_REQUESTS]
+        assert guess(cluster, proxied, renewed, source=at_home, right=True) == [httpx.codes.SEE_OTHER]
+        own.http.headers["x-forwarded-for"] = "203.0.113.7"
+        assert own.sign_in(form, victim.username, password).status_code == httpx.codes.SEE_OTHER
+
+
+def test_a_network_does_not_tell_who_lives_there(cluster: Cluster, proxied: ServiceProcess, victim: User) -> None:
+    """Guesses from where a user signed in to use up those from elsewhere, as for somebody unknown (UI-08)."""
+    guess(cluster, proxied, victim, source="192.0.2.81", right=True)
+    for user in (victim, User("", "nobody-who-lives-there", "")):
+        here, elsewhere = f"192.0.2.{81 if user is victim else 82}", f"192.0.2.{83 if user is victim else 84}"
+        statuses = guess(cluster, proxied, user, source=here, times=5)
+        statuses += guess(cluster, proxied, user, source=elsewhere, times=3)
+        assert statuses == [httpx.codes.OK] * 7 + [httpx.codes.TOO_MANY_REQUESTS]
 
 
 def test_a_source_is_one_for_all_accounts(cluster: Cluster, proxied: ServiceProcess, victim: User) -> None:

@@ -1,5 +1,6 @@
 """`POST /logout`: how a session ends, for good, and who cannot end it."""
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -7,7 +8,8 @@ import httpx
 import pytest
 import redis
 
-from tallystick.oauth2.opaque_token import digest
+from services.authorize.csrf import form_token
+from tallystick.oauth2.opaque_token import base64url, digest
 from tests.integration.authorize.browser import Browser, shown_here
 from tests.integration.authorize.conftest import World
 from tests.support.cluster import Cluster
@@ -127,6 +129,47 @@ def test_a_session_that_redis_has_lost_stays_ended_too(signed_in: Browser, kept:
     kept.bring_back()
     signed_in.http.cookies.update(old)
     assert not is_signed_in(signed_in)
+
+
+def test_strangers_do_not_fill_the_table(cluster: Cluster, erin: User) -> None:
+    """One network signs out of a few sessions that nobody had, then is told to come back; others go on (UI-05)."""
+    replica = cluster.start("authorize", {"TRUSTED_PROXIES": "127.0.0.1"})
+    try:
+        with Browser(cluster, replica) as browser:
+            browser.http.headers["x-forwarded-for"] = "198.51.100.1"
+            sign_in(browser, erin)
+            name = next(cookie.name for cookie in browser.http.cookies.jar if "session" in cookie.name)
+            marks = {cookie.name: cookie.value or "" for cookie in browser.http.cookies.jar}
+            device = next(value for key, value in marks.items() if "browser" in key)
+
+            def statuses(source: str, times: int) -> list[int]:
+                answers = []
+                for _ in range(times):
+                    session = base64url(secrets.token_bytes(32))
+                    token = form_token("logout", browser=device, interaction="", session=session)
+                    cookies = "; ".join(f"{key}={value}" for key, value in {**marks, name: session}.items())
+                    with Browser(cluster, replica) as stranger:
+                        stranger.http.headers.update({"x-forwarded-for": source, "cookie": cookies})
+                        answers.append(stranger.post("/logout", [("csrf", token)]).status_code)
+                return answers
+
+            before = count_ended(cluster)
+            assert statuses("198.51.100.1", 20) == [httpx.codes.SEE_OTHER] * 20
+            assert statuses("198.51.100.1", 5) == [httpx.codes.SERVICE_UNAVAILABLE] * 5
+            assert statuses("198.51.100.2", 1) == [httpx.codes.SEE_OTHER]
+            assert count_ended(cluster) - before == 21
+            answer = browser.post("/logout", sign_out_form(browser).fields)
+            assert answer.status_code == httpx.codes.SEE_OTHER
+            assert not is_signed_in(browser)
+    finally:
+        replica.stop()
+
+
+def count_ended(cluster: Cluster) -> int:
+    """Return how many sessions Postgres says no to."""
+    with cluster.database.connect() as connection:
+        [row] = connection.execute("SELECT count(*) AS times FROM ended_sessions").fetchall()
+    return int(row["times"])
 
 
 def test_another_user_replaces_the_one_before(

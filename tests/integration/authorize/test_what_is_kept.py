@@ -53,8 +53,9 @@ def test_everything_in_redis_has_an_end(browser: Browser, world: World, kept: "r
     browser.sign_in_page(world.public)
     told(browser.answer(browser.consent_page(world.public, world.bob)), world.public)
     left = {str(key).split(":")[1]: kept.ttl(key) for key in set(kept.scan_iter()) - before}
-    assert left.keys() == {"interaction", "session", "known", "code"}
+    assert left.keys() == {"interaction", "session", "known", "code", "challenge"}
     assert 0 < left["code"] <= 60
     assert 60 < left["interaction"] <= 600
     assert 600 < left["session"] <= 3600
+    assert 3600 < left["challenge"] <= 24 * 3600
     assert 3600 < left["known"] <= 180 * 24 * 3600

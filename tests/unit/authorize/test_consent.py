@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from services.authorize.asking_client import AskingClient
+from services.authorize.challenge_reuse import ChallengeReuse
 from services.authorize.consent import Consent, consent_view
 from services.authorize.errors import ShownHere
 from services.authorize.issue_code import IssueCode
@@ -16,6 +17,7 @@ from tallystick.oauth2.errors import AccessDenied
 from tallystick.runtime.audit_event import EventKind, Outcome
 from tests.fakes.audit import FakeAudit
 from tests.fakes.authorize import BOB, NATIVE, PUBLIC, REQUEST, Countdown, InMemoryClients, InMemoryConsents
+from tests.fakes.challenge_uses import InMemoryChallengeUses
 from tests.fakes.clock import StandingClock
 from tests.fakes.code_store import InMemoryCodes
 
@@ -28,7 +30,8 @@ class Desk:
         self.codes = InMemoryCodes(self.clock)
         self.consents = consents or InMemoryConsents()
         self.audit = FakeAudit()
-        issue_code = IssueCode(self.codes, Countdown(), self.audit, lifetime_seconds=60)
+        reuse = ChallengeReuse(InMemoryChallengeUses(), self.audit)
+        issue_code = IssueCode(self.codes, reuse, Countdown(), self.audit, lifetime_seconds=60)
         self.consent = Consent(self.consents, issue_code, self.audit)
 
 

@@ -1,18 +1,22 @@
 """`remembered_consent` and `navigation`: when nobody is asked."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 from fastapi import Request
 
+from services.authorize.challenge_reuse import ChallengeReuse
 from services.authorize.endpoints.navigation import is_navigation
 from services.authorize.errors import ShownHere
 from services.authorize.interaction import Interactions
 from services.authorize.issue_code import IssueCode
 from services.authorize.pages.error_kind import ErrorKind
 from services.authorize.remembered_consent import RememberedConsent, identity_is_assured
+from tallystick.runtime.audit_event import EventKind
 from tests.fakes.audit import FakeAudit
 from tests.fakes.authorize import APPROVAL, BOB, REQUEST, Countdown, InMemoryConsents, InMemoryInteractions
+from tests.fakes.challenge_uses import InMemoryChallengeUses
 from tests.fakes.clock import StandingClock
 from tests.fakes.code_store import InMemoryCodes
 
@@ -26,8 +30,10 @@ class Desk:
         randomness = Countdown()
         self.codes, self.consents = InMemoryCodes(StandingClock()), InMemoryConsents(APPROVAL)
         self.interactions = Interactions(InMemoryInteractions(), randomness)
-        issue_code = IssueCode(self.codes, randomness, FakeAudit(), lifetime_seconds=60)
-        self.remembered_consent = RememberedConsent(self.consents, self.interactions, issue_code)
+        reuse = ChallengeReuse(InMemoryChallengeUses(), FakeAudit())
+        issue_code = IssueCode(self.codes, reuse, randomness, FakeAudit(), lifetime_seconds=60)
+        self.audit = FakeAudit()
+        self.remembered_consent = RememberedConsent(self.consents, self.interactions, issue_code, self.audit)
 
 
 async def test_what_is_remembered_gives_a_code_and_ends_the_interaction() -> None:
@@ -42,6 +48,23 @@ async def test_what_is_remembered_gives_a_code_and_ends_the_interaction() -> Non
     with pytest.raises(ShownHere) as refusal:
         await desk.remembered_consent.approve(ASKED, BOB, interaction_id)
     assert refusal.value.kind is ErrorKind.EXPIRED
+
+
+async def test_of_many_who_ask_at_once_one_gets_a_code_and_is_told_of() -> None:
+    """There is one event for one code, and none for those who came too late (AUTHZ-18, OPS-04)."""
+    desk = Desk()
+    interaction_id = await desk.interactions.begin(ASKED, browser="b")
+    answers = await asyncio.gather(
+        *(desk.remembered_consent.approve(ASKED, BOB, interaction_id) for _ in range(8)), return_exceptions=True
+    )
+    assert sum(isinstance(answer, ShownHere) for answer in answers) == 7
+    [event] = desk.audit.events
+    assert (event.kind, event.actor, event.user_id) == (
+        EventKind.CONSENT_REMEMBERED,
+        f"user:{BOB.user_id}",
+        BOB.user_id,
+    )
+    assert (event.client_id, event.attributes) == (ASKED.client_id, {"scope": "photos.read"})
 
 
 async def test_what_is_not_remembered_leaves_the_interaction_for_the_page() -> None:

@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from services.authorize.errors import ShownHere
 from services.authorize.model import User
+from services.authorize.pages.error_kind import ErrorKind
 from services.authorize.session import Sessions
 from tallystick.oauth2.opaque_token import digest
 from tallystick.runtime.audit_event import AuditEvent, EventKind
+from tallystick.runtime.failure_throttle import FailureThrottle
 from tallystick.runtime.failures import Unavailable
 from tests.fakes.audit import FakeAudit
 from tests.fakes.authorize import BOB, Countdown, InMemoryUsers
@@ -15,6 +18,7 @@ from tests.fakes.clock import StandingClock
 from tests.fakes.sign_in import InMemoryEndedSessions, InMemorySessions
 
 LIFETIME, IDLE = 1000, 100
+NETWORK, UNKNOWN, WINDOW = "192.0.2.1", 3, 300
 ACTOR = f"user:{BOB.user_id}"
 
 
@@ -24,12 +28,17 @@ class Desk:
     def __init__(self, *, idle_seconds: int = IDLE) -> None:
         self.store, self.users, self.audit = InMemorySessions(), InMemoryUsers(BOB), FakeAudit()
         self.ended, self.clock = InMemoryEndedSessions(self.users), StandingClock()
+
+        def now() -> float:
+            return self.clock.now().timestamp()
+
         self.sessions = Sessions(
             self.store,
             self.ended,
             self.audit,
             Countdown(),
-            lambda: self.clock.now().timestamp(),
+            now,
+            FailureThrottle(now, per_source=UNKNOWN, per_client=UNKNOWN, window_seconds=WINDOW),
             lifetime_seconds=LIFETIME,
             idle_seconds=idle_seconds,
         )
@@ -41,6 +50,10 @@ class Desk:
     async def user(self, cookie: str) -> User | None:
         """Return who is signed in."""
         return await self.sessions.user(cookie)
+
+    async def end(self, cookie: str, *, network: str = NETWORK) -> None:
+        """Sign somebody out."""
+        await self.sessions.end(cookie, network=network)
 
 
 async def test_a_session_tells_who_signed_in() -> None:
@@ -125,7 +138,7 @@ async def test_signing_out_is_for_good() -> None:
     cookie = await desk.begin()
     old = dict(desk.store.kept)
     desk.clock.advance(50)
-    await desk.sessions.end(cookie)
+    await desk.end(cookie)
     assert desk.store.kept == {}
     desk.store.kept.update(old)
     assert await desk.user(cookie) is None
@@ -138,7 +151,7 @@ async def test_signing_out_works_while_redis_is_away() -> None:
     desk = Desk()
     cookie = await desk.begin()
     desk.store.is_away = True
-    await desk.sessions.end(cookie)
+    await desk.end(cookie)
     desk.store.is_away = False
     assert await desk.user(cookie) is None
     assert desk.ended.ended == {digest(cookie): LIFETIME}
@@ -150,7 +163,7 @@ async def test_a_session_that_redis_has_lost_can_end() -> None:
     cookie = await desk.begin()
     old = dict(desk.store.kept)
     desk.store.kept.clear()
-    await desk.sessions.end(cookie)
+    await desk.end(cookie)
     desk.store.kept.update(old)
     assert await desk.user(cookie) is None
 
@@ -161,8 +174,40 @@ async def test_the_end_of_what_was_over_is_no_event(seconds: int) -> None:
     desk = Desk()
     cookie = await desk.begin()
     desk.clock.advance(seconds)
-    await desk.sessions.end(cookie)
+    await desk.end(cookie)
     assert desk.ended.events == []
+
+
+async def test_strangers_end_no_more_than_a_few_sessions_that_nobody_had() -> None:
+    """What one network makes up is written down a few times in each window; others sign out all the same (UI-05)."""
+    desk = Desk(idle_seconds=LIFETIME)
+    cookie = await desk.begin()
+    for number in range(UNKNOWN):
+        await desk.end(f"made-up-{number}")
+    for number in range(100):
+        with pytest.raises(ShownHere) as refusal:
+            await desk.end(f"made-up-too-{number}")
+        assert refusal.value.kind is ErrorKind.UNAVAILABLE
+    assert len(desk.ended.ended) == UNKNOWN
+    await desk.end("made-up-elsewhere", network="192.0.2.2")
+    await desk.end(cookie)
+    assert len(desk.ended.ended) == UNKNOWN + 2
+    desk.clock.advance(WINDOW)
+    await desk.end("made-up-later")
+    assert len(desk.ended.ended) == UNKNOWN + 3
+
+
+async def test_strangers_end_no_more_while_redis_is_away() -> None:
+    """The limit does not depend on Redis, nor does signing in on the limit (UI-05)."""
+    desk = Desk()
+    desk.store.is_away = True
+    for number in range(UNKNOWN):
+        await desk.end(f"made-up-{number}")
+    with pytest.raises(ShownHere):
+        await desk.end("made-up-too")
+    desk.store.is_away = False
+    await desk.begin(previous="lost-by-redis")
+    assert digest("lost-by-redis") in desk.ended.ended
 
 
 async def test_a_store_that_fails_is_not_a_no() -> None:

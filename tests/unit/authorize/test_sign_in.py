@@ -252,14 +252,46 @@ async def test_a_device_is_known_to_one_account_only() -> None:
     assert again.device == recognised.device
 
 
-async def test_a_new_password_makes_strangers_of_all_devices() -> None:
-    """Whoever knew the old password is not known any more (GEN-09)."""
+async def test_a_new_password_makes_strangers_of_nobody() -> None:
+    """The owner who chose a new password because of an attack gets in, from the own browser and at home (GEN-09)."""
     door = Door(BOB)
     recognised = await door.enter()
     assert recognised is not None
     door.users.users[BOB.user_id] = replace(BOB, epoch=BOB.epoch + 1)
     await door.besiege()
-    assert await door.is_admitted(device=recognised.device) is None
+    assert await door.is_admitted(source="203.0.113.1") is None
+    assert await door.is_admitted()
+    assert await door.is_admitted(device=recognised.device, source="203.0.113.1")
+
+
+async def test_whoever_knew_the_former_password_guesses_no_faster_from_many_places() -> None:
+    """Browsers and networks from before a new password share a limit, those from after it do not (GEN-09)."""
+    door = Door(BOB)
+    owner = await door.enter(source="203.0.113.1")
+    thief = [await door.enter(source=f"192.0.2.{number}") for number in range(20)]
+    door.users.users[BOB.user_id] = replace(BOB, epoch=BOB.epoch + 1)
+    assert owner is not None
+    assert await door.is_admitted(device=owner.device, source="203.0.113.1")
+    before = len(door.passwords.asked)
+    for number, each in enumerate(thief):
+        assert each is not None
+        for device in (each.device, ""):
+            for _ in range(5):
+                await door.is_admitted(password="wrong", device=device, source=f"192.0.2.{number}")
+    assert len(door.passwords.asked) - before == 10
+    assert await door.is_admitted(device=owner.device, source="203.0.113.9")
+    assert await door.is_admitted(source="203.0.113.1")
+
+
+async def test_a_network_does_not_tell_whose_it_is() -> None:
+    """Guesses from where an account was signed in to count against guesses from elsewhere, as for nobody (UI-08)."""
+    door = Door(BOB)
+    await door.enter()
+    guesses = {}
+    for name in ("bob", "nobody"):
+        here = [await door.is_admitted(name, "wrong") for _ in range(6)]
+        guesses[name] = here + [await door.is_admitted(name, "wrong", source="192.0.2.200") for _ in range(6)]
+    assert guesses["bob"] == guesses["nobody"] == [False] * 5 + [None] + [False] * 2 + [None] * 4
 
 
 async def test_nothing_that_was_entered_is_shown_or_kept() -> None:
