@@ -1,5 +1,7 @@
 """What the audit is told of tokens and grants: pure, and free of secrets."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.token.model import (
@@ -26,6 +28,20 @@ _CAUSES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Whoever brings something about, as the audit names them: `client:<client_id>`, `operator:<name>`."""
+
+    name: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """What else every event of theirs says."""
+
+
+def acting(client: Client) -> Actor:
+    """Return a client as an actor; a public one has only named itself, and may be anybody."""
+    return Actor(client_subject(client.client_id), _by_name_only(client))
+
+
 def code_redeemed(
     client: Client, code: CheckedCode, token: AccessTokenRecord, family: RefreshFamily | None
 ) -> AuditEvent:
@@ -50,15 +66,15 @@ def refresh_answered_again(client: Client, state: FamilyState, token: AccessToke
     return _refresh(_REPEATED[repeat], client, state, token, _generation(state.generation, state.limit_left))
 
 
-def grant_ended(grant_id: UUID, parties: GrantParties, reason: EndReason, *, actor: str) -> tuple[AuditEvent, ...]:
+def grant_ended(grant_id: UUID, parties: GrantParties, reason: EndReason, *, actor: Actor) -> tuple[AuditEvent, ...]:
     """Tell that a grant ended, and before that what brought it about, if that is an event as well."""
     end = AuditEvent(
         kind=EventKind.GRANT_ENDED,
-        actor=actor,
+        actor=actor.name,
         client_id=parties.client_id,
         user_id=parties.user_id,
         grant_id=grant_id,
-        attributes={"end_reason": reason.value},
+        attributes={"end_reason": reason.value, **actor.attributes},
     )
     if reason not in _CAUSES:
         return (end,)
@@ -66,18 +82,22 @@ def grant_ended(grant_id: UUID, parties: GrantParties, reason: EndReason, *, act
     cause = AuditEvent(
         kind=kind,
         outcome=outcome,
-        actor=actor,
+        actor=actor.name,
         client_id=parties.client_id,
         user_id=parties.user_id,
         grant_id=grant_id,
         error=error,
+        attributes=actor.attributes,
     )
     return (cause, end)
 
 
 def token_revoked(client: Client) -> AuditEvent:
     """Tell that a client revoked a token that no grant stands behind."""
-    return AuditEvent(kind=EventKind.TOKEN_REVOKED, actor=client_subject(client.client_id), client_id=client.client_id)
+    actor = acting(client)
+    return AuditEvent(
+        kind=EventKind.TOKEN_REVOKED, actor=actor.name, client_id=client.client_id, attributes=actor.attributes
+    )
 
 
 def token_refused(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from services.token.events import Actor
 from services.token.grant_page import page_size, page_token, position
 from services.token.model import EndReason, GrantFilter, GrantPosition, GrantRecord, TimelineEvent
 from services.token.ports import GrantRecords, GrantTimelines
@@ -47,5 +48,5 @@ class GrantAdministration:
         `actor` is the operator who wants it, as the audit names them.
         """
         await self.get(grant_id)
-        await self._revocation.end(grant_id, EndReason.REVOKED_BY_OPERATOR, actor=actor)
+        await self._revocation.end(grant_id, EndReason.REVOKED_BY_OPERATOR, actor=Actor(actor))
         return await self.get(grant_id)

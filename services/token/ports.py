@@ -172,7 +172,8 @@ class RetentionStore(Protocol):
     async def end_dead(self, after: UUID | None) -> UUID | None:
         """Look at the grants whose ids come after this one, or at the first, and end those that are dead.
 
-        Return the id of the last one that was looked at; None when there was none left.
+        Return the id of the last one that was looked at, after which the next batch begins: `after` itself while
+        another replica is at it, and None when there was none left.
         """
 
     async def delete_ended(self) -> int:

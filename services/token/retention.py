@@ -38,8 +38,8 @@ class Retention:
     async def round(self) -> None:
         """Tidy up once. Raises `Unavailable`."""
         for _ in range(_MOST_BATCHES):
-            self._looked_at = await self._store.end_dead(self._looked_at)
-            if self._looked_at is None:
+            before, self._looked_at = self._looked_at, await self._store.end_dead(self._looked_at)
+            if self._looked_at in {before, None}:
                 break
         await _repeat("grants_deleted", self._store.delete_ended)
         await _repeat("invalidations_deleted", self._store.forget_invalidations)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.token.events import grant_ended
+from services.token.events import Actor, grant_ended
 from services.token.model import EndReason
 from services.token.ports import Grants
 from tallystick.runtime.log import logger
@@ -16,11 +16,10 @@ class Revocation:
     def __init__(self, grants: Grants) -> None:
         self._grants = grants
 
-    async def end(self, grant_id: UUID, reason: EndReason, *, actor: str) -> None:
+    async def end(self, grant_id: UUID, reason: EndReason, *, actor: Actor) -> None:
         """End a grant, or find it ended; it is over when this returns. Raises `Unavailable` when it may not be.
 
-        `actor` is whoever brought it about, as the audit names them: `client:<client_id>`, `operator:<name>` or
-        `user:<uuid>`.
+        `actor` is whoever brought it about.
         """
         parties = await self._grants.parties(grant_id)
         newly = parties is not None and await self._grants.end(

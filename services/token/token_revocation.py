@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from uuid import UUID
 
 from services.token.client_authentication import ClientAuthentication
-from services.token.events import revocation_refused, token_revoked
+from services.token.events import acting, revocation_refused, token_revoked
 from services.token.model import Client, EndReason, FamilyState
 from services.token.ports import PresentedTokens, RefreshFamilies
 from services.token.refresh_chain import RefreshChain
@@ -19,7 +19,6 @@ from tallystick.oauth2.errors import InvalidGrant, OAuthError, TemporarilyUnavai
 from tallystick.oauth2.opaque_token import AccessToken, parse_access_token
 from tallystick.oauth2.parameters import Parameters
 from tallystick.oauth2.refresh_token import RefreshToken, parse_refresh_token
-from tallystick.oauth2.subject import client_subject
 from tallystick.runtime.audit_event import Audit, AuditEvent
 from tallystick.runtime.log import logger
 
@@ -102,7 +101,7 @@ class TokenRevocation:
         await self._end_grant(state.grant_id, client)
 
     async def _end_grant(self, grant_id: UUID, client: Client) -> None:
-        await self._revocation.end(grant_id, EndReason.REVOKED_BY_CLIENT, actor=client_subject(client.client_id))
+        await self._revocation.end(grant_id, EndReason.REVOKED_BY_CLIENT, actor=acting(client))
 
     async def _refused(self, error: OAuthError, event: AuditEvent) -> None:
         # What an unknown client calls itself may be anything, even somebody's secret, and goes nowhere.

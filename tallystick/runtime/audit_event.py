@@ -31,6 +31,7 @@ class EventKind(StrEnum):
     CONSENT_WITHDRAWN = "consent_withdrawn"
     CODE_ISSUED = "code_issued"
     CODE_MISMATCHED = "code_mismatched"
+    CHALLENGE_REUSED = "challenge_reused"
 
     TOKEN_ISSUED = "token_issued"
     TOKEN_REFUSED = "token_refused"
@@ -69,7 +70,8 @@ class EventKind(StrEnum):
 class AuditEvent:
     """One decision. `attributes` holds what only this kind of event has, such as `scope` or `grant_type`.
 
-    `actor` is `user:<uuid>`, `client:<client_id>` or `operator:<name>`; empty when nobody has proved who it was.
+    `actor` is `user:<uuid>`, `client:<client_id>` or `operator:<name>`; empty when nobody is known. A public client is
+    one that has only named itself; `authenticated` is then `false` among the attributes.
     """
 
     kind: EventKind

@@ -6,8 +6,8 @@ nothing, and is told afterwards, in batches: a batch is whatever arrived while t
 
 import asyncio
 import json
-from collections.abc import Iterable
-from typing import LiteralString
+from collections.abc import Awaitable, Callable, Iterable
+from typing import LiteralString, TypeVar
 
 from psycopg import DataError, Error, IntegrityError
 
@@ -15,7 +15,7 @@ from tallystick.runtime import client_address, request_id
 from tallystick.runtime.audit_event import AuditEvent
 from tallystick.runtime.failures import Failure
 from tallystick.runtime.log import logger
-from tallystick.runtime.postgres import AsyncPostgres, Values
+from tallystick.runtime.postgres import AsyncPostgres, NoPartition, Values
 from tallystick.runtime.repeated_refusals import RepeatedRefusals
 
 _LONGEST_DETAIL = 500
@@ -24,16 +24,23 @@ _MOST_WAITING = 5000
 _PATIENCE_SECONDS = 1.0
 _CLOSING_SECONDS = 5.0
 _ENDED = "the service has ended"
+_TABLE = "audit_events"
+
+Result = TypeVar("Result")
 
 _log = logger(__name__)
 
-# Write events, once for each row of the source that follows: one or none. Those of one statement stay in their order, a
-# microsecond apart.
-INSERT_EVENTS_FROM: LiteralString = """
+# Every column of an event; their values, each in its place, and where they are from follow.
+INSERT_INTO_AUDIT: LiteralString = """
 INSERT INTO audit_events
     (day, event_id, occurred_at, service, event, outcome, actor, client_id, user_id, grant_id, source, request_id,
      error, detail, attributes)
 SELECT
+"""
+
+# The values of given events, once for each row of the source that follows. Those of one statement stay in their order,
+# a microsecond apart.
+_VALUES_FROM: LiteralString = """
     floor(extract(epoch FROM m.moment) / 86400), gen_random_uuid(), m.moment, e.service, e.event, e.outcome, e.actor,
     e.client_id, e.user_id, e.grant_id, e.source, e.request_id, e.error, e.detail, e.attributes
 FROM (SELECT clock_timestamp() AS now) AS t,
@@ -47,13 +54,33 @@ FROM (SELECT clock_timestamp() AS now) AS t,
     LATERAL (SELECT t.now + (e.place - 1) * interval '1 microsecond') AS m (moment),
     """
 
+# Write events, if the source that follows has a row; it has one or none.
+INSERT_EVENTS_FROM: LiteralString = INSERT_INTO_AUDIT + _VALUES_FROM
+
 # Events of which nothing else is written.
-INSERT_EVENTS: LiteralString = INSERT_EVENTS_FROM + "(VALUES (1)) AS always ON CONFLICT DO NOTHING"
+INSERT_EVENTS: LiteralString = INSERT_EVENTS_FROM + "(VALUES (1)) AS always"
 
 
 def event_values(service: str, *events: AuditEvent) -> Values:
     """Return the parameter of `INSERT_EVENTS_FROM`. The request in hand tells its id and where it came from."""
     return {"audit_events": json.dumps([_row(service, event) for event in events])}
+
+
+async def with_events_or_without(
+    write: Callable[[Values], Awaitable[Result]], service: str, *events: AuditEvent
+) -> Result:
+    """Run a write, which is given the parameter of `INSERT_EVENTS_FROM`; without its events if no partition takes them.
+
+    For what ends something, which nobody may have to wait for. The log then has the events.
+    """
+    try:
+        return await write(event_values(service, *events))
+    except NoPartition as missing:
+        if missing.table != _TABLE:
+            raise
+    done = await write(event_values(service))
+    _lost((_row(service, event) for event in events), "there is no partition")
+    return done
 
 
 class AuditTrail:

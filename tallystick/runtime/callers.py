@@ -33,6 +33,10 @@ class CallerKind(StrEnum):
     RESOURCE_SERVER = "resource_server"
 
 
+SERVICES = frozenset({CallerKind.AUTHORIZE, CallerKind.TOKEN})
+"""The services that call others on somebody's behalf."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """An authenticated caller: its kind, and its own name (an operator's, or a client_id)."""

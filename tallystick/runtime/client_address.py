@@ -6,6 +6,9 @@ from urllib.parse import unquote
 
 from tallystick.runtime.forwarded import parse_address
 
+HEADER = "x-client-address"
+"""The gRPC metadata key by which one service tells another."""
+
 _IPV6_SITE_BITS = 64
 _current: ContextVar[str] = ContextVar("client_address", default="")
 
@@ -24,6 +27,11 @@ def current_network() -> str:
     """Return what to count attempts by: the address, of IPv6 the /64, within which one host may have any address."""
     address = _current.get()
     return str(IPv6Network((address, _IPV6_SITE_BITS), strict=False)) if ":" in address else address
+
+
+def accepted(presented: str | None, peer: str) -> str:
+    """Keep a presented address if it is one in its canonical form and nothing else, else take the peer's."""
+    return presented if presented and str(parse_address(presented) or "") == presented else peer
 
 
 def of_grpc_peer(peer: str) -> str:

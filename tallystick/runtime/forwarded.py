@@ -14,6 +14,8 @@ _ADDRESS = re.compile(
     r"(?P<four>[0-9.]+):[0-9]{1,5}|\[(?P<six>[0-9A-Fa-f:.]+)(?:%.*)?\](?::[0-9]{1,5})?|(?P<bare>[0-9A-Fa-f:.]+)(?:%.*)?"
 )
 
+_MAPPED_BITS = 96
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -42,7 +44,7 @@ class TrustedProxies:
         if not isinstance(text, str):
             return text
         try:
-            networks = tuple(ip_network(each.strip()) for each in text.split(",")) if text.strip() else ()
+            networks = tuple(_network(each.strip()) for each in text.split(",")) if text.strip() else ()
         except ValueError:
             raise ValueError("must be IP addresses or networks with commas in between: 10.0.0.7, 10.8.0.0/16") from None
         if any(network.prefixlen == 0 for network in networks):
@@ -75,6 +77,15 @@ class TrustedProxies:
         if scheme not in {"http", "https"}:
             raise Contradictory("X-Forwarded-Proto must be http or https, once")
         return Origin(str(address), is_https=scheme == "https")
+
+
+def _network(text: str) -> Network:
+    """Read an address or a network; what is IPv4 within IPv6 (RFC 4291 §2.5.5.2) is that of IPv4, as of addresses."""
+    network = ip_network(text)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if mapped is None or network.prefixlen < _MAPPED_BITS:
+        return network
+    return IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
 
 
 def parse_address(text: str) -> Address | None:

@@ -26,23 +26,23 @@ class Entry:
     answer: Response | None = None
 
 
-def _refused(request: Request) -> Response:
+def _refused(request: Request, reason: str) -> Response:
     del request
-    return PlainTextResponse("Bad Request", _BAD_REQUEST)
+    return PlainTextResponse(reason, _BAD_REQUEST)
 
 
 @dataclass(frozen=True, slots=True)
 class FrontDoor:
     """The rules of the door; as it stands here, open to everybody as on loopback.
 
-    `refused` writes the answer, with status 400, to what did not come safely. It never redirects: what came in clear
-    may have held secrets, and must not seem to work.
+    `refused` writes the answer, with status 400, to what did not come safely, and is told why in words that quote
+    nothing. It never redirects: what came in clear may have held secrets, and must not seem to work.
     """
 
     https_required: bool = False
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     cross_origin: CrossOrigin = field(default_factory=CrossOrigin)
-    refused: Callable[[Request], Response] = _refused
+    refused: Callable[[Request, str], Response] = _refused
 
     def entry(self, request: Request) -> Entry:
         """Judge a request by its connection and by what trusted proxies say of it."""
@@ -56,11 +56,11 @@ class FrontDoor:
             )
         except Contradictory as contradiction:
             _log.warning("forwarded_headers_refused", peer=peer, reason=str(contradiction))
-            return Entry(peer, readable, self.refused(request))
+            return Entry(peer, readable, self.refused(request, str(contradiction)))
         if self.https_required and not origin.is_https:
             _log.warning("plain_http_refused", peer=peer, advice=self._advice(peer))
             # RFC 6797 §7.2: nothing that came in clear is answered with Strict-Transport-Security.
-            return Entry(origin.address, readable, self.refused(request))
+            return Entry(origin.address, readable, self.refused(request, "the request must come over https"))
         secure = _HSTS if self.https_required else {}
         return Entry(origin.address, {**readable, **secure}, self.cross_origin.preflight(request))
 

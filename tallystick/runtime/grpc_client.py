@@ -1,4 +1,7 @@
-"""A channel to a neighbour: credential, request id and deadline on every call, and failures translated."""
+"""A channel to a neighbour: credential and deadline on every call, and failures translated.
+
+With each go the request id and the address that the request in hand came from, for the neighbour's log and audit.
+"""
 
 from collections.abc import Awaitable
 from types import TracebackType
@@ -7,7 +10,7 @@ from typing import Protocol, Self, TypeVar
 import grpc.aio
 from google.protobuf.message import Message
 
-from tallystick.runtime import request_id
+from tallystick.runtime import client_address, request_id
 from tallystick.runtime.grpc_status import failure_of
 
 _OPTIONS = (
@@ -44,7 +47,11 @@ class Neighbour:
         self, method: UnaryMethod[Request_contra, Response_co], request: Request_contra, *, seconds: float
     ) -> Response_co:
         """Make a call and return the answer; raise the `Failure` that it ended with."""
-        metadata = (("authorization", f"Bearer {self._credential}"), (request_id.HEADER, request_id.current()))
+        metadata = (
+            ("authorization", f"Bearer {self._credential}"),
+            (request_id.HEADER, request_id.current()),
+            (client_address.HEADER, client_address.current()),
+        )
         try:
             return await method(request, timeout=seconds, metadata=metadata)
         except grpc.aio.AioRpcError as error:

@@ -117,7 +117,7 @@ class _AioGuard(grpc.aio.ServerInterceptor):
                 async with asyncio.timeout(min(remaining, _LONGEST_CALL_SECONDS)):
                     caller = await self._callers.identify(metadata.get("authorization"))
                     allow_list.check(method, caller)
-                    callers.begin(caller)
+                    _begin(caller, metadata, context.peer())
                     answer: Response = await behaviour(_decoded(handler, octets), context)
             except TimeoutError:
                 error: Exception = TimedOut("the call took too long")
@@ -159,7 +159,7 @@ class _SyncGuard(grpc.ServerInterceptor):
             try:
                 caller = self._callers.identify(metadata.get("authorization"))
                 allow_list.check(method, caller)
-                callers.begin(caller)
+                _begin(caller, metadata, context.peer())
                 answer: Response = behaviour(_decoded(handler, octets), context)
             except Exception as error:  # noqa: BLE001 - whatever it is must cross by the table
                 _log_call(method, began, error)
@@ -168,6 +168,14 @@ class _SyncGuard(grpc.ServerInterceptor):
             return answer
 
         return grpc.unary_unary_rpc_method_handler(guarded, None, handler.response_serializer)
+
+
+def _begin(caller: Caller, metadata: Mapping[str, str], peer: str) -> None:
+    """Bind the caller; and of a service, which calls for somebody else, the address that it was asked from."""
+    callers.begin(caller)
+    if caller.kind in callers.SERVICES:
+        told = metadata.get(client_address.HEADER)
+        client_address.begin(client_address.accepted(told, client_address.of_grpc_peer(peer)))
 
 
 def _is_streaming(handler: grpc.RpcMethodHandler[Request, Response]) -> bool:

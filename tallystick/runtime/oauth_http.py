@@ -36,15 +36,15 @@ _log = logger(__name__)
 
 def oauth_app(settings: Settings, randomness: Randomness, cross_origin: CrossOrigin) -> FastAPI:
     """Return a service's app, on which everything that is refused gets the error document of RFC 6749 §5.2."""
-    door = FrontDoor(settings.is_https, settings.trusted_proxies, cross_origin, refused=_insecure)
+    door = FrontDoor(settings.is_https, settings.trusted_proxies, cross_origin, refused=_unsafe)
     app = new_app(f"Tallystick {settings.service}", randomness, door)
     app.add_exception_handler(HTTPException, _unfitting)
     return app
 
 
-def _insecure(request: Request) -> Response:
+def _unsafe(request: Request, reason: str) -> Response:
     del request
-    return error_response(InvalidRequest("the request must come over https"))
+    return error_response(InvalidRequest(reason))
 
 
 async def _unfitting(request: Request, error: Exception) -> Response:

@@ -7,6 +7,7 @@ the adapter that knows the constraint's name translates. Reads and writes need t
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from threading import Thread
 from typing import LiteralString
 
 import psycopg
@@ -36,8 +37,8 @@ _CLIENT_CHECK_SECONDS = 1.0
 _SILENCE_SECONDS = 3.0
 _POLL_SECONDS = 0.1
 _START_SECONDS = 15.0
-# How long a lost connection is tried again before whoever asks next begins anew. The pool doubles its patience with each
-# failure: left to itself it would stay away for as long again as the server was.
+# How long a lost connection is tried again; then whoever asks next begins anew. As the pool doubles its pauses it would
+# else stay away for as long again as the server was.
 _RECONNECT_SECONDS = 1.0
 _MAX_LIFETIME_SECONDS = 1800.0
 
@@ -45,6 +46,17 @@ _NETWORK = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count":
 
 Values = Mapping[str, object]
 """Named parameters of a statement."""
+
+Statement = tuple[LiteralString, Values]
+"""A statement and its named parameters."""
+
+
+class NoPartition(Unavailable):
+    """No partition of a table takes a row; it may find one later."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__("there is no partition for this row")
+        self.table = table
 
 
 class AsyncPostgres:
@@ -54,6 +66,7 @@ class AsyncPostgres:
     """
 
     def __init__(self, dsn: str, *, name: str, size: int) -> None:
+        self._looking: asyncio.Task[None] | None = None
         self._pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
             conninfo(dsn, name, _limits(statement=_STATEMENT_SECONDS, lock=_LOCK_SECONDS)),
             open=False,
@@ -61,10 +74,20 @@ class AsyncPostgres:
             max_size=size,
             timeout=_CHECKOUT_SECONDS,
             max_lifetime=_MAX_LIFETIME_SECONDS,
-            check=AsyncConnectionPool.check_connection,
+            check=self._checked,
             kwargs={"row_factory": dict_row, "autocommit": True},
             connection_class=_AbandoningConnection,
         )
+
+    async def _checked(self, connection: AsyncConnection[DictRow]) -> None:
+        try:
+            await AsyncConnectionPool.check_connection(connection)
+        except psycopg.OperationalError:
+            # The others are probably lost as well, as after a restart. Left to itself the pool would try one after the
+            # other, with pauses that grow.
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._pool.check())
+            raise
 
     async def open(self) -> None:
         """Connect and check the schema; raise `Unavailable` or `SchemaTooOld`."""
@@ -72,7 +95,7 @@ class AsyncPostgres:
             await self._pool.open(wait=True, timeout=_START_SECONDS)
         except PoolTimeout:
             raise Unavailable(UNREACHABLE) from None
-        #self._pool.reconnect_timeout = _RECONNECT_SECONDS
+        self._pool.reconnect_timeout = _RECONNECT_SECONDS
         try:
             found = await self.one(revision.READ_REVISION)
         except UndefinedTable:
@@ -81,6 +104,8 @@ class AsyncPostgres:
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._looking is not None:
+            self._looking.cancel()
         await self._pool.close()
 
     async def all(self, statement: LiteralString, values: Values | None = None) -> Sequence[DictRow]:
@@ -93,6 +118,19 @@ class AsyncPostgres:
         """Run one statement in a transaction of its own and return its first row, if any."""
         rows = await self.all(statement, values)
         return rows[0] if rows else None
+
+    async def together(self, *statements: Statement) -> list[Sequence[DictRow]]:
+        """Run statements in one transaction and return the rows of each: rows first, the log of invalidations last.
+
+        They are sent in one go, so no lock waits for this process to answer; least of all the log's, behind which every
+        other revocation would queue. They are statements of their own, so that rows are locked before the log: all
+        writers do it in this order.
+        """
+        async with self.transaction() as connection:
+            async with connection.pipeline():
+                # Unprepared: a statement that an aborted pipeline skipped would be taken for prepared ever after.
+                cursors = [await connection.execute(*statement, prepare=False) for statement in statements]
+            return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection[DictRow]]:
@@ -109,11 +147,11 @@ class AsyncPostgres:
         ) as error:
             raise unavailable(error) from error
         except CheckViolation as error:
-            # A row that no partition takes is reported so, with the table and no constraint; it may find one later.
+            # A row that no partition takes is reported so, with the table and no constraint.
             if error.diag.constraint_name is not None:
                 raise
             logger(__name__).error("partition_missing", table=error.diag.table_name)
-            raise Unavailable("there is no partition for this row") from error
+            raise NoPartition(error.diag.table_name or "") from error
 
 
 class _AbandoningConnection(AsyncConnection[DictRow]):
@@ -149,6 +187,7 @@ class SyncPostgres:
     """A pool for the synchronous service, which only looks things up: whoever asks has little patience."""
 
     def __init__(self, dsn: str, *, name: str, size: int) -> None:
+        self._looking: Thread | None = None
         self._pool: ConnectionPool[Connection[DictRow]] = ConnectionPool(
             conninfo(dsn, name, _limits(statement=_LOOKUP_SECONDS, lock=_LOOKUP_SECONDS)),
             open=False,
@@ -156,10 +195,20 @@ class SyncPostgres:
             max_size=size,
             timeout=_CHECKOUT_SECONDS,
             max_lifetime=_MAX_LIFETIME_SECONDS,
-            check=ConnectionPool.check_connection,
+            check=self._checked,
             kwargs={"row_factory": dict_row, "autocommit": True},
             connection_class=_ImpatientConnection,
         )
+
+    def _checked(self, connection: Connection[DictRow]) -> None:
+        try:
+            ConnectionPool.check_connection(connection)
+        except psycopg.OperationalError:
+            # As above; a thread of its own, since whoever asks shall not wait for it.
+            if self._looking is None or not self._looking.is_alive():
+                self._looking = Thread(target=self._pool.check, name="postgres-check", daemon=True)
+                self._looking.start()
+            raise
 
     def open(self) -> None:
         """Connect and check the schema; raise `Unavailable` or `SchemaTooOld`."""
@@ -167,7 +216,7 @@ class SyncPostgres:
             self._pool.open(wait=True, timeout=_START_SECONDS)
         except PoolTimeout:
             raise Unavailable(UNREACHABLE) from None
-        #self._pool.reconnect_timeout = _RECONNECT_SECONDS
+        self._pool.reconnect_timeout = _RECONNECT_SECONDS
         try:
             found = self.one(revision.READ_REVISION)
         except UndefinedTable:

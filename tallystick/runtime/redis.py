@@ -38,8 +38,8 @@ def connect(url: str) -> Redis:
             socket_timeout=_TIMEOUT_SECONDS,
             socket_connect_timeout=_TIMEOUT_SECONDS,
             # A connection that the server has dropped meanwhile is replaced once; nothing here repeats a command that
-            # may have been carried out with effect, as every write is of its own key or reports who won; a count that
-            # is taken twice errs on the strict side.
+            # may have been carried out with effect, as every write is of its own key or reports who won. Only a count
+            # of attempts may be off by one until it is forgotten: too high taken twice, too low taken back twice.
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
             health_check_interval=15,
         )

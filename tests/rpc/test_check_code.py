@@ -38,9 +38,9 @@ class Token:
     stub: AuthorizationCodeServiceStub
     credential: str
 
-    def check(self, request: pb.CheckCodeRequest) -> pb.CheckCodeResponse:
-        """Return the answer."""
-        metadata = (("authorization", f"Bearer {self.credential}"),)
+    def check(self, request: pb.CheckCodeRequest, *more: tuple[str, str]) -> pb.CheckCodeResponse:
+        """Return the answer to a call, with more metadata if there is any."""
+        metadata = (("authorization", f"Bearer {self.credential}"), *more)
         answer: pb.CheckCodeResponse = self.stub.CheckCode(request, timeout=SECONDS, metadata=metadata)
         return answer
 
@@ -109,6 +109,18 @@ def test_a_code_stands_for_what_was_approved(token: Token, approval: Approval, u
         answer.code_challenge_method,
     )
     assert (answer.client_epoch, answer.user_epoch, answer.consent_epoch) == (0, 0, 0)
+
+
+def test_a_mismatch_is_told_with_the_address_of_the_app(cluster: Cluster, token: Token, approval: Approval) -> None:
+    """The audit has the address that token was asked from, not token's own (OPS-04)."""
+    with pytest.raises(grpc.RpcError):
+        token.check(presented(approval, code_verifier=b"x" * 43), ("x-client-address", "203.0.113.9"))
+    with cluster.database.connect() as owner:
+        [event] = owner.execute(
+            "SELECT source FROM audit_events WHERE event = 'code_mismatched' AND client_id = %s",
+            (approval.client.client_id,),
+        ).fetchall()
+    assert event == {"source": "203.0.113.9"}
 
 
 def test_every_presentation_gets_the_same_answer(cluster: Cluster, token: Token, approval: Approval) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
-from services.token.adapters.grant_standing import CLIENT_USER_AND_CONSENT_STAND
+from services.token.adapters.grant_standing import ACCESS_EXPIRES_AT, CLIENT_USER_AND_CONSENT_STAND
 from services.token.adapters.lost_connection import repeated_once
 from services.token.adapters.postgres_tokens import INSERT_TOKEN_FROM, SERVICE, token_values
 from services.token.model import AccessTokenRecord, FamilyState, Rotated, Rotation
@@ -17,6 +17,9 @@ from tallystick.runtime.postgres import AsyncPostgres
 _STANDS: LiteralString = (
     "EXISTS (SELECT FROM " + CLIENT_USER_AND_CONSENT_STAND + " AND 'refresh_token' = ANY (c.grant_types))"
 )
+
+# The later of when the new access token and the others of a grant g end.
+_LATEST_EXPIRY: LiteralString = "greatest(" + ACCESS_EXPIRES_AT + ", %(token_expires_at)s::timestamptz)"
 
 # A refresh family as it is now, and Postgres's time.
 FIND_FAMILY: LiteralString = (
@@ -45,6 +48,9 @@ WITH rotated AS (
         refresh_limit_left = g.refresh_limit_left - 1,
         refresh_idle_expires_at = clock_timestamp() + %(idle_lifetime)s::interval,
         refreshed_at = clock_timestamp(),
+        access_expires_at = """
+    + _LATEST_EXPIRY
+    + """,
         rotated_at = (array_append(g.rotated_at, clock_timestamp()))[greatest(1, cardinality(g.rotated_at) - 6):],
         rotated_digests
             = (array_append(g.rotated_digests, g.refresh_digest))[greatest(1, cardinality(g.rotated_at) - 6):],
@@ -78,18 +84,25 @@ SELECT grant_id FROM rotated
 # Keep an access token and the event if the family is still of a generation and could be refreshed, whatever limit is
 # left. A repeat, after a connection was lost, finds the token that the first attempt kept.
 KEEP_BESIDE: LiteralString = (
-    "WITH kept AS ("
-    + INSERT_TOKEN_FROM
-    + """grants g
-WHERE g.grant_id = %(grant_id)s
-    AND g.ended_at IS NULL
-    AND g.refresh_generation = %(generation)s
-    AND g.refresh_digest = %(digest)s
-    AND g.refresh_idle_expires_at > clock_timestamp()
-    AND g.refresh_expires_at > clock_timestamp()
-    AND """
+    """
+WITH living AS (
+    UPDATE grants AS g SET
+        access_expires_at = """
+    + _LATEST_EXPIRY
+    + """
+    WHERE g.grant_id = %(grant_id)s
+        AND g.ended_at IS NULL
+        AND g.refresh_generation = %(generation)s
+        AND g.refresh_digest = %(digest)s
+        AND g.refresh_idle_expires_at > clock_timestamp()
+        AND g.refresh_expires_at > clock_timestamp()
+        AND """
     + _STANDS
     + """
+    RETURNING g.grant_id
+), kept AS ("""
+    + INSERT_TOKEN_FROM
+    + """living
 ON CONFLICT (digest, bucket) DO NOTHING
 RETURNING digest
 ), told AS ("""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.rows import DictRow
 
-from services.token.adapters.grant_standing import CLIENT_USER_AND_CONSENT_STAND
+from services.token.adapters.grant_standing import ACCESS_EXPIRES_AT, CLIENT_USER_AND_CONSENT_STAND
 from services.token.model import EndReason, GrantFilter, GrantPosition, GrantRecord
 from tallystick.runtime.postgres import AsyncPostgres
 
@@ -15,14 +15,8 @@ _REFRESHABLE: LiteralString = """'refresh_token' = ANY (c.grant_types)
             AND g.refresh_idle_expires_at > clock_timestamp() AND g.refresh_expires_at > clock_timestamp()
             AND (g.refresh_limit_left IS NULL OR g.refresh_limit_left > 0)"""
 
-# Whether it was given an access token that has not expired. The audit knows, as it is told in the statement that keeps
-# the token; `access_tokens` cannot be searched by grant. An access token lives a day at the most.
-_HAS_ACCESS_TOKEN: LiteralString = """EXISTS (
-            SELECT FROM audit_events e
-            WHERE e.grant_id = g.grant_id AND e.day >= floor(extract(epoch FROM now()) / 86400)::integer - 1
-                AND e.event IN ('token_issued', 'refreshed', 'refresh_raced', 'refresh_repeated')
-                AND (e.attributes ->> 'expires_at')::timestamptz > clock_timestamp()
-        )"""
+# Whether an access token of it has not expired.
+_HAS_ACCESS_TOKEN: LiteralString = ACCESS_EXPIRES_AT + " > clock_timestamp()"
 
 # Whether anything can still be done with it: it has not ended, what it rests on stands, and one of the two holds.
 _LIVES: LiteralString = (

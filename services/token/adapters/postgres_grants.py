@@ -8,7 +8,7 @@ from services.token.adapters.postgres_tokens import INSERT_TOKEN_FROM, SERVICE, 
 from services.token.model import AccessTokenRecord, EndReason, GrantParties, Redemption, Spender, SpentCode
 from tallystick.oauth2.pkce import CodeChallenge, CodeChallengeMethod
 from tallystick.runtime.audit_event import AuditEvent
-from tallystick.runtime.audit_trail import INSERT_EVENTS_FROM, event_values
+from tallystick.runtime.audit_trail import INSERT_EVENTS_FROM, event_values, with_events_or_without
 from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.postgres import AsyncPostgres, Values
 
@@ -20,12 +20,13 @@ WITH spent AS (
     INSERT INTO grants
         (grant_id, code_id, code_digest, redemption_id, client_id, user_id, scopes, redirect_uri, redirect_uri_sent,
          code_challenge, code_challenge_method, client_epoch, user_epoch, consent_epoch, refresh_generation,
-         refresh_digest, refresh_limit_left, refresh_idle_expires_at, refresh_expires_at)
+         refresh_digest, refresh_limit_left, refresh_idle_expires_at, refresh_expires_at, access_expires_at)
     VALUES
         (%(grant_id)s, %(code_id)s, %(code_digest)s, %(redemption_id)s, %(client_id)s, %(user_id)s, %(scopes)s,
          %(redirect_uri)s, %(redirect_uri_sent)s, %(code_challenge)s, %(code_challenge_method)s, %(client_epoch)s,
          %(user_epoch)s, %(consent_epoch)s, %(refresh_generation)s, %(refresh_digest)s, %(refresh_limit)s,
-         clock_timestamp() + %(refresh_idle_lifetime)s::interval, clock_timestamp() + %(refresh_lifetime)s::interval)
+         clock_timestamp() + %(refresh_idle_lifetime)s::interval, clock_timestamp() + %(refresh_lifetime)s::interval,
+         %(token_expires_at)s)
     ON CONFLICT DO NOTHING
     RETURNING grant_id, redemption_id
 ), issued AS ("""
@@ -113,19 +114,15 @@ class PostgresGrants:
 
     async def end(self, grant_id: UUID, reason: EndReason, *events: AuditEvent) -> bool:
         """End a grant for good, tell why, and log that it must be read again; say whether it had not ended before."""
-        values = {"grant_id": grant_id, "reason": reason.value, **event_values(SERVICE, *events)}
-        return await repeated_once(lambda: self._end(values))
+        grant = {"grant_id": grant_id, "reason": reason.value}
 
-    async def _end(self, values: Values) -> bool:
-        async with self._postgres.transaction() as connection:
-            # One transaction, sent in one go, so that the log's lock never waits for this process. Statements of their
-            # own, so that the row is locked before the log: all writers do it in this order. Unprepared: a statement
-            # that an aborted pipeline skipped would be taken for prepared ever after.
-            async with connection.pipeline():
-                ended = await connection.execute(END_GRANT, values, prepare=False)
-                await connection.execute(TELL_END, values, prepare=False)
-                await connection.execute(LOG_GRANT, values, prepare=False)
-            return ended.rowcount > 0
+        async def end(told: Values) -> bool:
+            values = {**grant, **told}
+            statements = ((END_GRANT, values), (TELL_END, values), (LOG_GRANT, values))
+            ended, *_ = await repeated_once(lambda: self._postgres.together(*statements))
+            return bool(ended)
+
+        return await with_events_or_without(end, SERVICE, *events)
 
 
 def _redemption_values(redemption: Redemption) -> Values:

@@ -7,24 +7,25 @@ from datetime import timedelta
 from typing import LiteralString
 from uuid import UUID
 
+from services.token.adapters.grant_standing import ACCESS_EXPIRES_AT
+from services.token.adapters.postgres_tokens import SERVICE
 from services.token.model import EndReason
-from services.token.partition_plan import LONGEST_LIFETIME_HOURS
-from tallystick.runtime.audit_event import EventKind
+from tallystick.runtime.audit_event import EventKind, Outcome
+from tallystick.runtime.audit_trail import INSERT_INTO_AUDIT
 from tallystick.runtime.postgres import AsyncPostgres, Values
 
 # The advisory lock that says whose turn it is.
 _TURN = 7453886204
 _BATCH = 1000
-# By then no access token of a grant works; for minutes after the last refresh a replaced refresh token buys another.
-_SETTLED = timedelta(hours=LONGEST_LIFETIME_HOURS + 1)
+# So long after its last access token a replaced refresh token, which buys another for minutes, does so no more either.
+_SETTLED = timedelta(hours=1)
 _GRANTS_KEPT = timedelta(days=30)
 _LOG_KEPT = timedelta(days=1)
 
-# Look at the next grants in the order of their ids, and end those that are dead for good: client, user or consent are
-# gone or of another epoch (what is merely disabled may come back), or nothing of them works and nothing more can be
-# had. Whether one is dead is judged again of its newest version once it is locked. Nobody who remembers a grant needs
-# to read it again: what introspection says of it stays the same.
-END_DEAD: LiteralString = """
+# The next grants in the order of their ids, and which of them are dead for good: client, user or consent are gone or of
+# another epoch (what is merely disabled may come back), or nothing of them works, as the condition says that follows,
+# and nothing more can be had. Whether one is dead is judged again of its newest version once it is locked.
+_DEAD_IF_NOT_STANDING: LiteralString = """
 WITH turn AS MATERIALIZED (
     SELECT pg_try_advisory_xact_lock(%(turn)s) AS mine
 ), page AS MATERIALIZED (
@@ -43,7 +44,9 @@ WITH turn AS MATERIALIZED (
     ) AS s
     WHERE g.ended_at IS NULL AND (
         NOT s.stands
-        OR coalesce(g.refreshed_at, g.created_at) <= clock_timestamp() - %(settled)s::interval AND (
+        OR """
+_NOTHING_WORKS: LiteralString = ACCESS_EXPIRES_AT + " <= clock_timestamp() - %(settled)s::interval"
+_AND_NOTHING_CAN_BE_HAD: LiteralString = """ AND (
             g.refresh_generation IS NULL OR g.refresh_limit_left = 0
             OR least(g.refresh_idle_expires_at, g.refresh_expires_at) <= clock_timestamp()
         )
@@ -54,16 +57,20 @@ WITH turn AS MATERIALIZED (
     UPDATE grants AS g SET ended_at = clock_timestamp(), end_reason = dead.end_reason
     FROM dead WHERE g.grant_id = dead.grant_id AND g.ended_at IS NULL
     RETURNING g.grant_id, g.client_id, g.user_id, g.ended_at, g.end_reason
-), told AS (
-    INSERT INTO audit_events
-        (day, event_id, occurred_at, service, event, outcome, client_id, user_id, grant_id, attributes)
-    SELECT
-        floor(extract(epoch FROM ended_at) / 86400), gen_random_uuid(), ended_at, 'token', %(event)s, 'success',
-        client_id, user_id, grant_id, jsonb_build_object('end_reason', end_reason)
+), told AS ("""
+_OF_ENDED: LiteralString = """
+        floor(extract(epoch FROM ended_at) / 86400), gen_random_uuid(), ended_at, %(service)s, %(event)s, %(outcome)s,
+        '', client_id, user_id, grant_id, '', '', '', '', jsonb_build_object('end_reason', end_reason)
     FROM ended
 )
-SELECT grant_id FROM page ORDER BY grant_id DESC LIMIT 1
+SELECT mine, (SELECT grant_id FROM page ORDER BY grant_id DESC LIMIT 1) AS last FROM turn
 """
+
+# End them and tell why. Nobody who remembers a grant needs to read it again: what introspection says of it stays the
+# same.
+END_DEAD: LiteralString = (
+    _DEAD_IF_NOT_STANDING + _NOTHING_WORKS + _AND_NOTHING_CAN_BE_HAD + INSERT_INTO_AUDIT + _OF_ENDED
+)
 
 # Delete grants that ended before the last so many days, the oldest first.
 DELETE_ENDED: LiteralString = """
@@ -100,7 +107,7 @@ class PostgresRetention:
         self._postgres = postgres
 
     async def end_dead(self, after: UUID | None) -> UUID | None:
-        """Look at the grants after this one and end those that are dead; return the last one looked at."""
+        """Look at the grants after this one and end those that are dead; return where the next batch begins."""
         values = {
             "after": after or UUID(int=0),
             "turn": _TURN,
@@ -108,12 +115,14 @@ class PostgresRetention:
             "settled": _SETTLED,
             "expired": EndReason.EXPIRED.value,
             "withdrawn": EndReason.WITHDRAWN.value,
+            "service": SERVICE,
             "event": EventKind.GRANT_ENDED.value,
+            "outcome": Outcome.SUCCESS.value,
         }
         row = await self._postgres.one(END_DEAD, values)
-        if row is None:
-            return None
-        last: UUID = row["grant_id"]
+        if row is None or not row["mine"]:
+            return after
+        last: UUID | None = row["last"]
         return last
 
     async def delete_ended(self) -> int:

@@ -7,7 +7,7 @@ from services.token.adapters.postgres_tokens import SERVICE
 from services.token.model import PresentedToken
 from tallystick.oauth2.opaque_token import AccessToken
 from tallystick.runtime.audit_event import AuditEvent
-from tallystick.runtime.audit_trail import INSERT_EVENTS_FROM, event_values
+from tallystick.runtime.audit_trail import INSERT_EVENTS_FROM, with_events_or_without
 from tallystick.runtime.postgres import AsyncPostgres, Values
 
 # An access token, and whose grant it is of.
@@ -23,6 +23,7 @@ WHERE t.digest = %(digest)s AND t.bucket = %(bucket)s
 REVOKE_TOKEN: LiteralString = """
 UPDATE access_tokens SET revoked_at = clock_timestamp()
 WHERE digest = %(digest)s AND bucket = %(bucket)s AND grant_id IS NULL AND revoked_at IS NULL
+RETURNING digest
 """
 
 # The token, if it was changed in this very transaction.
@@ -53,17 +54,14 @@ class PostgresTokenRevocations:
 
     async def revoke(self, token: AccessToken, event: AuditEvent) -> bool:
         """Revoke a token that has no grant, tell of it, and log that it must be read again; say whether it was live."""
-        values = {**_place(token), **event_values(SERVICE, event)}
-        return await repeated_once(lambda: self._revoke(values))
 
-    async def _revoke(self, values: Values) -> bool:
-        async with self._postgres.transaction() as connection:
-            # One transaction, sent in one go and unprepared, the row before the log: as a grant ends.
-            async with connection.pipeline():
-                revoked = await connection.execute(REVOKE_TOKEN, values, prepare=False)
-                await connection.execute(TELL_REVOCATION, values, prepare=False)
-                await connection.execute(LOG_TOKEN, values, prepare=False)
-            return revoked.rowcount > 0
+        async def revoke(told: Values) -> bool:
+            values = {**_place(token), **told}
+            statements = ((REVOKE_TOKEN, values), (TELL_REVOCATION, values), (LOG_TOKEN, values))
+            revoked, *_ = await repeated_once(lambda: self._postgres.together(*statements))
+            return bool(revoked)
+
+        return await with_events_or_without(revoke, SERVICE, event)
 
 
 def _place(token: AccessToken) -> Values:

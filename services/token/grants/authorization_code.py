@@ -11,7 +11,7 @@ from typing import NoReturn
 from uuid import UUID
 
 from services.token import redemption
-from services.token.events import code_redeemed
+from services.token.events import acting, code_redeemed
 from services.token.issuer import Entitlement, Issuer
 from services.token.model import (
     CheckedCode,
@@ -32,7 +32,6 @@ from tallystick.oauth2.authorization_code import parse_authorization_code
 from tallystick.oauth2.errors import InvalidGrant, InvalidTarget
 from tallystick.oauth2.refresh_token import RefreshToken
 from tallystick.oauth2.scope import narrowed
-from tallystick.oauth2.subject import client_subject
 from tallystick.runtime.randomness import Randomness
 
 
@@ -70,10 +69,10 @@ class AuthorizationCodeGrant:
         try:
             code = await self._codes.check(presented)
         except CodeMismatch:
-            await self._refuse_spent(presented)
+            await self._refuse_spent(presented, client)
             _refuse("the code is not for this client, redirect_uri or code_verifier, or was withdrawn")
         except CodeUnknown:
-            await self._refuse_spent(presented)
+            await self._refuse_spent(presented, client)
             _refuse("the code is unknown or has expired")
         with concerning(code.grant_id, code.user_id):
             return await self._redeem(request, client, presented, code, now)
@@ -83,13 +82,13 @@ class AuthorizationCodeGrant:
     ) -> IssuedTokens:
         scopes = narrowed(code.scopes, client.scopes)
         if not scopes:
-            await self._refuse_spent(presented)
+            await self._refuse_spent(presented, client)
             _refuse("the client may ask for none of the approved scopes any more")
         entitlement = Entitlement(code.grant_id, code.client_epoch)
         try:
             drawn = self._issuer.access_token(client, entitlement, scopes, request, now=now)
         except InvalidTarget:
-            await self._refuse_spent(presented)
+            await self._refuse_spent(presented, client)
             raise
         refresh_token = self._issuer.first_refresh_token(client, code.grant_id)
         await self._spend(code, client, drawn, refresh_token)
@@ -108,9 +107,9 @@ class AuthorizationCodeGrant:
         spender = await self._grants.redeem(attempt, drawn.record, event)
         if spender.redemption_id != attempt.redemption_id:
             # authorize has found nothing wrong with this presentation, so the code is in two hands.
-            await self._replayed(spender.grant_id, client.client_id)
+            await self._replayed(spender.grant_id, client)
 
-    async def _refuse_spent(self, presented: PresentedCode) -> None:
+    async def _refuse_spent(self, presented: PresentedCode, client: Client) -> None:
         """Refuse a spent code, and end the grant that it bought if this is a replay; let one pass that nobody spent.
 
         Whatever else there is to refuse a code for, so that nothing about the request hides a replay.
@@ -122,10 +121,10 @@ class AuthorizationCodeGrant:
             objection = redemption.objection(spent, presented)
             if objection is not None:
                 _refuse(f"the code was spent, and {objection}")
-            await self._replayed(spent.grant_id, presented.client_id)
+            await self._replayed(spent.grant_id, client)
 
-    async def _replayed(self, grant_id: UUID, client_id: str) -> NoReturn:
-        await self._revocation.end(grant_id, EndReason.CODE_REPLAYED, actor=client_subject(client_id))
+    async def _replayed(self, grant_id: UUID, client: Client) -> NoReturn:
+        await self._revocation.end(grant_id, EndReason.CODE_REPLAYED, actor=acting(client))
         _refuse("the code was replayed")
 
 

@@ -4,7 +4,7 @@ import hmac
 from datetime import datetime, timedelta
 from typing import NoReturn
 
-from services.token.events import refresh_answered_again, refreshed
+from services.token.events import acting, refresh_answered_again, refreshed
 from services.token.issuer import Entitlement, Issuer
 from services.token.model import Client, DrawnAccessToken, EndReason, FamilyState, IssuedTokens, Rotation, issued
 from services.token.ports import RefreshFamilies
@@ -16,7 +16,6 @@ from services.token.token_request import TokenRequest, needed
 from tallystick.oauth2.errors import InvalidGrant, TemporarilyUnavailable
 from tallystick.oauth2.refresh_token import RefreshToken, parse_refresh_token
 from tallystick.oauth2.scope import narrowed, requested_scopes
-from tallystick.oauth2.subject import client_subject
 from tallystick.runtime.log import logger
 
 _log = logger(__name__)
@@ -73,7 +72,7 @@ class RefreshTokenGrant:
             case Refuse(detail):
                 _refuse(detail)
             case Theft():
-                actor = client_subject(client.client_id)
+                actor = acting(client)
                 await self._revocation.end(state.grant_id, EndReason.REFRESH_REUSED, actor=actor)
                 _refuse("a replaced refresh token was used again")
             case Rotate():

@@ -1,4 +1,12 @@
--- What the rules of the core keep. The version before runs on it as well: every new column has a default.
+-- What the rules of the core keep. The version before runs on it as well: every new column has a default or may be null.
+--
+-- It holds three tables exclusively until it commits: access_tokens for a moment; grants while one index is built, so for
+-- one read of the table; consents for one rewrite. Requests wait meanwhile, and after two seconds are told to come back.
+-- The locks are taken first and together, so that nothing has been held for long if one of them cannot be had within two
+-- seconds: then nothing has changed, and the migration may be run again at another time. Constraints are NOT VALID where
+-- every row there is fulfils them anyway, which spares reading the rows under the lock; of new rows they hold.
+SET LOCAL lock_timeout = '2s';
+LOCK TABLE grants, consents, access_tokens IN ACCESS EXCLUSIVE MODE;
 
 -- Access tokens -----------------------------------------------------------------------------------------------------
 
@@ -6,27 +14,48 @@
 ALTER TABLE access_tokens
     ADD COLUMN label text NOT NULL DEFAULT '',
     ADD COLUMN revoked_at timestamptz,
-    ADD CONSTRAINT access_tokens_label_check CHECK (char_length(label) <= 100);
+    ADD CONSTRAINT access_tokens_label_check CHECK (char_length(label) <= 100) NOT VALID;
 GRANT UPDATE (revoked_at) ON access_tokens TO tallystick_token;
 
 -- Grants ------------------------------------------------------------------------------------------------------------
 
+-- Until when an access token of a grant may live. Null in rows of the version before: a day, the longest that any may
+-- last, from when they were made or last refreshed.
+ALTER TABLE grants ADD COLUMN access_expires_at timestamptz;
+GRANT UPDATE (access_expires_at) ON grants TO tallystick_token;
+
 ALTER TABLE grants DROP CONSTRAINT grants_end_reason_check;
 ALTER TABLE grants ADD CONSTRAINT grants_end_reason_check CHECK (end_reason IN (
     'code_replayed', 'refresh_reused', 'revoked_by_operator', 'revoked_by_client', 'withdrawn', 'expired'
-));
+)) NOT VALID;
 -- Ended grants are deleted in the order in which they ended.
 CREATE INDEX grants_ended_at_idx ON grants (ended_at, grant_id) WHERE ended_at IS NOT NULL;
 GRANT DELETE ON grants, invalidations TO tallystick_token;
 -- What the account page shows of them.
 GRANT SELECT (grant_id, client_id, user_id, scopes, client_epoch, user_epoch, consent_epoch, created_at, refreshed_at,
-    refresh_generation, refresh_idle_expires_at, refresh_expires_at, ended_at) ON grants TO tallystick_authorize;
+    refresh_generation, refresh_limit_left, refresh_idle_expires_at, refresh_expires_at, access_expires_at, ended_at)
+    ON grants TO tallystick_authorize;
 
 -- People ------------------------------------------------------------------------------------------------------------
 
 -- Since when a client has had a user's consent, however often it was renewed.
-ALTER TABLE consents ADD COLUMN given_at timestamptz NOT NULL DEFAULT clock_timestamp();
+ALTER TABLE consents ADD COLUMN given_at timestamptz;
 UPDATE consents SET given_at = updated_at;
+ALTER TABLE consents ALTER COLUMN given_at SET DEFAULT clock_timestamp(), ALTER COLUMN given_at SET NOT NULL;
+-- What a remembered consent rests on: the epochs at which it was given, null when the version before wrote it, and whether
+-- the page said that the client may keep its access while the user is away.
+ALTER TABLE consents
+    ADD COLUMN user_epoch bigint,
+    ADD COLUMN client_epoch bigint,
+    ADD COLUMN offline boolean NOT NULL DEFAULT false;
+
+-- The last version of each scope that was deleted, so that no other of its name ever passes for it.
+CREATE TABLE deleted_scopes (
+    name    text   NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT deleted_scopes_pkey PRIMARY KEY (name)
+);
+GRANT SELECT, INSERT, UPDATE ON deleted_scopes TO tallystick_authorize;
 
 -- Sessions that were signed out, until they would have expired: says no to those that Redis brings back.
 CREATE TABLE ended_sessions (

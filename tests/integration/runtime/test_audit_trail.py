@@ -166,5 +166,5 @@ async def test_without_a_partition_for_today_the_log_has_it(database: Database, 
             await trail.record(event(1))
         finally:
             connection.execute(f"ALTER TABLE audit_events ATTACH PARTITION {partition} FOR VALUES IN ({row['day']})")
-    assert [entry["reason"] for entry in logs if entry["event"] == "audit_event_lost"] == ["Unavailable"]
+    assert [entry["reason"] for entry in logs if entry["event"] == "audit_event_lost"] == ["NoPartition"]
     assert details(database) == []

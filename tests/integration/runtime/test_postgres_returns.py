@@ -12,7 +12,7 @@ from tests.support.stores import PostgresServer
 
 ROLE = "tallystick_introspect"
 READ_ONE = "SELECT 1 AS one"
-QUESTIONS = 3
+QUESTIONS = 4
 
 
 @pytest.mark.long

@@ -18,6 +18,7 @@ from tallystick.oauth2.opaque_token import CredentialType, new_credential
 from tests.fakes.authorize_service import REDIRECT_URI, VERIFIER, FakeAuthorize
 from tests.support.cluster import DRAIN_SECONDS
 from tests.support.databases import Database
+from tests.support.overheard import OVERHEARD
 from tests.support.service_process import ServiceProcess
 
 ISSUER = "http://127.0.0.1:8080"
@@ -84,7 +85,7 @@ class Desk:
         self.user_id = uuid4()
         self._folder = folder
         self._files = _private_files(folder)
-        self.http = httpx.Client(timeout=SECONDS, trust_env=False)
+        self.http = httpx.Client(timeout=SECONDS, trust_env=False, event_hooks=OVERHEARD)
         self.replicas = [self.start()]
         with database.connect() as owner:
             owner.execute(_ADD_REST)

@@ -1,14 +1,16 @@
-"""One way of knowing clients: the same table at every endpoint of token that asks who is there (RFC 6749 §2.3)."""
+"""One way of knowing clients: the same table at every endpoint for programs (RFC 6749 §2.3)."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote_plus
 
 import httpx
 import pytest
 
-from tests.integration.token.desk import Client, Desk
+from tests.integration.token.desk import ISSUER, Client, Desk
+from tests.support.cluster import DRAIN_SECONDS
+from tests.support.service_process import ServiceProcess
 
 BASIC, POST, NONE = "client_secret_basic", "client_secret_post", "none"
 CHALLENGE = 'Basic realm="tallystick"'
@@ -33,11 +35,31 @@ class Endpoint:
         return self.http.post(self.url, data={**self.form, **(more or {})}, headers=headers, params=query)
 
 
-@pytest.fixture(scope="module", params=["token", "revoke"])
-def endpoint(desk: Desk, request: pytest.FixtureRequest) -> Endpoint:
-    if request.param == "token":
-        return Endpoint(desk.http, desk.url, {"grant_type": "client_credentials", "scope": "photos.read"})
-    return Endpoint(desk.http, desk.revocation_url, {"token": "nonsense"})
+@pytest.fixture(scope="module")
+def introspect(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """The service that knows its callers by the same records."""
+    settings = {
+        "ISSUER": ISSUER,
+        "HTTP_LISTEN": "127.0.0.1:0",
+        "GRPC_LISTEN": "127.0.0.1:0",
+        "POSTGRES_DSN": desk.database.dsn("tallystick_introspect"),
+        "DRAIN_SECONDS": DRAIN_SECONDS,
+    }
+    process = ServiceProcess("introspect", settings, tmp_path_factory.mktemp("introspect"))
+    process.wait_until_listening()
+    yield process
+    assert process.stop().code == 0
+
+
+@pytest.fixture(scope="module", params=["token", "revoke", "introspect"])
+def endpoint(desk: Desk, introspect: ServiceProcess, request: pytest.FixtureRequest) -> Endpoint:
+    match request.param:
+        case "token":
+            return Endpoint(desk.http, desk.url, {"grant_type": "client_credentials", "scope": "photos.read"})
+        case "revoke":
+            return Endpoint(desk.http, desk.revocation_url, {"token": "nonsense"})
+        case _:
+            return Endpoint(desk.http, f"{introspect.http_url}/oauth2/introspect", {"token": "nonsense"})
 
 
 def header(client_id: str, secret: str, *, scheme: str = "Basic") -> str:
@@ -115,7 +137,7 @@ REFUSED: dict[str, Callable[[Client, Client, Client], tuple[dict[str, str], str 
     "broken base64 (CAUTH-06)": lambda *_: ({}, "Basic %%%"),
     "no colon (CAUTH-06)": lambda *_: ({}, "Basic QQ=="),
     "bad UTF-8 (CAUTH-06)": lambda *_: ({}, "Basic /zr/"),
-    "another scheme": lambda basic, *_: ({}, f"Bearer {basic.secret}"),
+    "another scheme": lambda basic, *_: ({}, f"Digest {basic.secret}"),
 }
 
 

@@ -159,6 +159,22 @@ async def test_what_can_do_nothing_any_more_is_expired(
     assert end_of(owner, old) == reason
 
 
+@pytest.mark.parametrize(("minutes", "reason"), [(61, "expired"), (59, None)])
+async def test_what_was_kept_of_the_last_access_token_counts(
+    store: PostgresRetention, rows: Rows, owner: psycopg.Connection[DictRow], minutes: int, reason: str | None
+) -> None:
+    """A grant without refresh ends an hour after its access token, which need not have lasted a day (REFR-06)."""
+    old = grant(rows)
+    rows.execute(WITHOUT_REFRESH, grant_id=old.grant_id)
+    rows.execute(
+        "UPDATE grants SET access_expires_at = clock_timestamp() - %(by)s::interval WHERE grant_id = %(grant_id)s",
+        grant_id=old.grant_id,
+        by=timedelta(minutes=minutes),
+    )
+    await tidied(store)
+    assert end_of(owner, old) == reason
+
+
 async def test_a_late_refresh_counts(store: PostgresRetention, rows: Rows, owner: psycopg.Connection[DictRow]) -> None:
     """A grant beyond its absolute lifetime is kept as long as an access token of its last refresh may live."""
     old = grant(rows)
@@ -246,7 +262,7 @@ async def test_the_log_forgets_all_but_its_newest_row(
 async def test_one_replica_works_at_a_time(
     store: PostgresRetention, rows: Rows, owner: psycopg.Connection[DictRow], database: Database
 ) -> None:
-    """While another replica has its turn nothing is done, and nobody waits."""
+    """While another replica has its turn nothing is done, nobody waits, and the walk stays where it is."""
     dead = grant(rows)
     rows.execute("DELETE FROM clients WHERE client_id = %(client_id)s", client_id=dead.client.client_id)
     rows.execute(ADD_ENDED, age=timedelta(days=31), count=3)
@@ -256,6 +272,7 @@ async def test_one_replica_works_at_a_time(
         other.execute("SELECT pg_advisory_xact_lock(7453886204)")
         async with asyncio.timeout(1):
             done = (await store.end_dead(None), await store.delete_ended(), await store.forget_invalidations())
+            assert await store.end_dead(dead.grant_id) == dead.grant_id
         other.execute("ROLLBACK")
     assert done == (None, 0, 0)
     assert end_of(owner, dead) is None

@@ -24,6 +24,24 @@ def test_the_peer_of_a_call_has_an_address(peer: str, address: str) -> None:
     assert client_address.of_grpc_peer(peer) == address
 
 
+@pytest.mark.parametrize("address", ["198.51.100.9", "2001:db8::1"])
+def test_an_address_is_taken_as_it_is_written(address: str) -> None:
+    """A canonical address is kept."""
+    assert client_address.accepted(address, "127.0.0.1") == address
+
+
+@pytest.mark.parametrize(
+    "presented",
+    [
+        None, "", "unknown", "198.51.100.9:443", "[2001:db8::1]", "2001:DB8::1", "2001:db8:0::1", "::ffff:198.51.100.9",
+        "fe80::1%eth0", " 198.51.100.9", "198.51.100.9, 10.0.0.7", "198.051.100.9", "<script>",
+    ],
+)  # fmt: skip
+def test_what_is_no_plain_address_is_none(presented: str | None) -> None:
+    """Anything else leaves the address of the connection."""
+    assert client_address.accepted(presented, "127.0.0.1") == "127.0.0.1"
+
+
 @pytest.mark.parametrize(
     ("address", "network"),
     [

@@ -45,6 +45,14 @@ def test_the_client_is_the_last_host_that_is_not_a_trusted_proxy(peer: str, host
     assert TWO.origin(peer, hosts, ["https"]) == Origin(address, is_https=True)
 
 
+@pytest.mark.parametrize("setting", ["::ffff:10.0.0.7", "::ffff:10.0.0.0/104", "::FFFF:0A00:0007", "10.0.0.7"])
+@pytest.mark.parametrize("peer", [PROXY, f"::ffff:{PROXY}"])
+def test_ipv4_within_ipv6_is_ipv4(setting: str, peer: str) -> None:
+    """However setting and connection write an address of IPv4, it is the same proxy (GEN-10)."""
+    assert trusting(setting).origin(peer, [CLIENT], ["https"]) == Origin(CLIENT, is_https=True)
+    assert not trusting(setting).origin(f"::ffff:{STRANGER}", [CLIENT], ["https"]).is_https
+
+
 @pytest.mark.parametrize(
     ("peer", "known"),
     [(STRANGER, STRANGER), ("10.0.0.9", "10.0.0.9"), ("::1", "::1"), ("", ""), ("10.0.0.7.evil.example", "")],
@@ -102,7 +110,9 @@ def test_nobody_is_trusted_by_default(text: str) -> None:
     assert trusting(text) == TrustedProxies()
 
 
-@pytest.mark.parametrize("text", [",", "localhost", "10.0.0.1/8", "10.0.0.256", "0.0.0.0/0", "::/0", "*", "fd00::/129"])
+@pytest.mark.parametrize(
+    "text", [",", "localhost", "10.0.0.1/8", "10.0.0.256", "0.0.0.0/0", "::/0", "*", "fd00::/129", "::ffff:0.0.0.0/96"]
+)
 def test_a_list_that_cannot_be_read_is_refused(text: str) -> None:
     """Names, slips and whole internets are no proxies (GEN-10)."""
     with pytest.raises(ValueError, match=r"^must "):

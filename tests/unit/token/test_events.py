@@ -3,12 +3,14 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
+from services.token.events import Actor
 from services.token.model import EndReason, IssuedTokens
 from services.token.revocation import Revocation
 from tallystick.oauth2.client import GrantType
@@ -16,7 +18,7 @@ from tallystick.oauth2.errors import OAuthError, TemporarilyUnavailable
 from tallystick.oauth2.opaque_token import digest
 from tallystick.runtime.audit_event import AuditEvent, EventKind, Outcome
 from tallystick.runtime.failures import Failure, TimedOut, Unavailable
-from tests.fakes.checked_codes import VERIFIER, new_code
+from tests.fakes.checked_codes import REDIRECT_URI, VERIFIER, new_code
 from tests.fakes.clients import client, new_secret
 from tests.fakes.grants import FakeGrantStore
 from tests.unit.token.world import GRACE, PUBLIC, World, basic
@@ -24,6 +26,8 @@ from tests.unit.token.world import GRACE, PUBLIC, World, basic
 SECRET = new_secret()
 ROBOT = "robot"
 PHOTOS = "https://photos.example"
+# What every event says of a public client, which anybody may claim to be.
+UNPROVEN = {"authenticated": "false"}
 
 
 @pytest.fixture
@@ -141,7 +145,7 @@ async def test_theft_is_told_before_the_end(world: World) -> None:
     assert kinds(world)[2:] == [EventKind.REFRESH_REUSED, EventKind.GRANT_ENDED]
     cause, end = world.store.events[2:]
     assert (cause.outcome, cause.error, end.outcome) == (Outcome.REFUSED, "invalid_grant", Outcome.SUCCESS)
-    assert end.attributes == {"end_reason": "refresh_reused"}
+    assert (cause.attributes, end.attributes) == (UNPROVEN, {"end_reason": "refresh_reused", **UNPROVEN})
     for event in (cause, end):
         assert (event.actor, event.client_id) == (f"client:{PUBLIC}", PUBLIC)
         assert (event.user_id, event.grant_id) == (world.user_id, tokens.grant_id)
@@ -159,9 +163,28 @@ async def test_a_replay_is_told_before_the_end(world: World, *, forgotten: bool)
         with pytest.raises(OAuthError):
             await world.redeem(issued)
     assert kinds(world)[1:] == [EventKind.CODE_REPLAYED, EventKind.GRANT_ENDED]
-    assert world.store.events[-1].attributes == {"end_reason": "code_replayed"}
+    assert [event.attributes for event in world.store.events[1:]] == [
+        UNPROVEN,
+        {"end_reason": "code_replayed", **UNPROVEN},
+    ]
     assert [event.detail.rpartition(": ")[2] for event in world.audit.events] == ["the code was replayed"] * 2
     assert {event.grant_id for event in world.audit.events} == {issued.stands_for.grant_id}
+
+
+async def test_a_client_that_has_authenticated_is_not_marked(world: World) -> None:
+    """The replay of a client that proved itself is its own (TOK-05)."""
+    issued = world.code(ROBOT)
+    for _ in range(2):
+        with suppress(OAuthError):
+            await world.post(
+                basic(ROBOT, SECRET),
+                grant_type="authorization_code",
+                code=issued.code.text,
+                code_verifier=VERIFIER,
+                redirect_uri=REDIRECT_URI,
+            )
+    assert kinds(world)[1:] == [EventKind.CODE_REPLAYED, EventKind.GRANT_ENDED]
+    assert not any("authenticated" in event.attributes for event in world.store.events)
 
 
 async def test_a_worthless_replay_ends_nothing(world: World) -> None:
@@ -189,7 +212,7 @@ async def test_whoever_ends_a_grant_is_named(
     tokens = await granted(world)
     assert tokens.grant_id is not None
     for _ in range(2):
-        await Revocation(world.store).end(tokens.grant_id, reason, actor=actor)
+        await Revocation(world.store).end(tokens.grant_id, reason, actor=Actor(actor))
     assert kinds(world)[1:] == [*cause, EventKind.GRANT_ENDED]
     assert {(event.actor, event.client_id, event.user_id) for event in world.store.events[1:]} == {
         (actor, PUBLIC, world.user_id)
@@ -200,7 +223,7 @@ async def test_whoever_ends_a_grant_is_named(
 async def test_ending_an_unknown_grant_tells_nothing() -> None:
     """What is not there cannot end, and nobody hears of it."""
     store = FakeGrantStore()
-    await Revocation(store).end(uuid4(), EndReason.REVOKED_BY_OPERATOR, actor="operator:ann")
+    await Revocation(store).end(uuid4(), EndReason.REVOKED_BY_OPERATOR, actor=Actor("operator:ann"))
     assert store.events == []
 
 

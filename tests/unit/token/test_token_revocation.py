@@ -282,6 +282,7 @@ async def test_the_audit_hears_who_ended_what(counter: Counter) -> None:
     for event in told:
         assert (event.outcome, event.actor, event.client_id) == (Outcome.SUCCESS, f"client:{PUBLIC}", PUBLIC)
         assert (event.grant_id, event.user_id) == (tokens.grant_id, counter.world.user_id)
+        assert event.attributes["authenticated"] == "false"
         assert not {tokens.access_token, tokens.refresh_token} & set(event.attributes.values())
 
 
