@@ -8,6 +8,9 @@ SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests wait a lot, so two processes share them, each file in one of them; each has stores and services of its own.
+WORKERS ?= 2
+TOGETHER := --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 # What `python -m venv` and pip put into a new environment must not depend on what happens to be set outside.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -18,10 +21,10 @@ run: $(VENV)/.runtime ## Start everything on this machine, with a demo; stop wit
 	exec $(BIN)/tallystick up
 
 test: $(VENV)/.dev $(VENV)/.node ## Run the tests (under 10 minutes; TESTS='-k name' narrows)
-	exec $(BIN)/pytest $(TESTS)
+	exec $(BIN)/pytest $(TOGETHER) $(TESTS)
 
 test-long: $(VENV)/.dev $(VENV)/.node ## Run what takes longer: all seeds, fail-overs, rolling restarts
-	exec $(BIN)/pytest --long -m long $(TESTS)
+	exec $(BIN)/pytest $(TOGETHER) --long -m long $(TESTS)
 
 lint: $(VENV)/.dev ## Check style, import contracts, protos and file hygiene
 	$(BIN)/ruff check .

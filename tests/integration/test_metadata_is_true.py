@@ -14,6 +14,7 @@ from tests.support.flow import (
     post_token,
     redeem,
     refresh,
+    revoke,
     sign_in_and_approve,
 )
 
@@ -57,7 +58,7 @@ def test_other_grant_types_are_refused(cluster: Cluster, document: Document, gra
 
 
 def test_announced_authentication_methods_work(cluster: Cluster, document: Document) -> None:
-    """Each announced method authenticates at the token endpoint, and with a secret at introspection (META-08)."""
+    """Each announced method works for tokens and revocation, and with a secret at introspection (META-08)."""
     scope = cluster.operator.create_scope()
     user = cluster.operator.create_user()
     for method in document["token_endpoint_auth_methods_supported"]:
@@ -66,6 +67,9 @@ def test_announced_authentication_methods_work(cluster: Cluster, document: Docum
         token = redeem(cluster, sign_in_and_approve(cluster, client, user)).json()["access_token"]
         if method in document["introspection_endpoint_auth_methods_supported"]:
             assert introspect(cluster, client, token)["active"] is True
+        assert method in document["revocation_endpoint_auth_methods_supported"]
+        assert revoke(cluster, client, token).status_code == httpx.codes.OK
+    assert document["revocation_endpoint_auth_methods_supported"] == document["token_endpoint_auth_methods_supported"]
     assert "none" not in document["introspection_endpoint_auth_methods_supported"]
 
 

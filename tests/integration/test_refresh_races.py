@@ -2,12 +2,15 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import httpx
 import pytest
+from psycopg.rows import DictRow
 
+from tallystick.token.v1 import grant_pb2
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.databases import Database
 from tests.support.flow import introspect, post_token, redeem, refresh, sign_in_and_approve
@@ -19,20 +22,25 @@ DEAD = {"active": False}
 GOOD, REFUSED = (200, ""), (400, "invalid_grant")
 BOUNDED_SECONDS = 12.0
 
-# Every rotation of a client's grants is an hour older than it was: the grace is over.
+GRACE_SECONDS = 300
+NEARLY, JUST_OVER = 0.9 * GRACE_SECONDS, 1.1 * GRACE_SECONDS
+"""As 9 and 11 seconds are to a grace of ten, with room for slow machines."""
+
+# Every rotation of a client's grants is so much older than it was.
 AGE_ROTATIONS = """
 UPDATE grants SET rotated_at = ARRAY(
-    SELECT each - interval '1 hour' FROM unnest(rotated_at) WITH ORDINALITY AS rotation (each, number) ORDER BY number
+    SELECT each - %(age)s * interval '1 second'
+    FROM unnest(rotated_at) WITH ORDINALITY AS rotation (each, number) ORDER BY number
 ) WHERE client_id = %(client_id)s
 """
 # What a client's grant has become.
-READ_GRANT = "SELECT refresh_generation, end_reason FROM grants WHERE client_id = %(client_id)s"
+READ_GRANT = "SELECT grant_id, refresh_generation, end_reason FROM grants WHERE client_id = %(client_id)s"
 
 
 @pytest.fixture(scope="module")
 def pair(database: Database, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Two replicas of token, with a grace that no slow machine outlasts."""
-    settings = {"REFRESH_GRACE_SECONDS": 300}
+    settings = {"REFRESH_GRACE_SECONDS": GRACE_SECONDS}
     with running_cluster(database, redis_url, tmp_path_factory.mktemp("pair"), token=2, settings=settings) as cluster:
         yield cluster
 
@@ -59,16 +67,24 @@ class Family:
         successor: str = answer.json()["refresh_token"]
         return successor
 
+    def grow_older(self, seconds: float) -> None:
+        """Let so much time pass since every rotation."""
+        with self.cluster.database.connect() as connection:
+            connection.execute(AGE_ROTATIONS, {"client_id": self.client.client_id, "age": seconds})
+
     def outlast_the_grace(self) -> None:
         """Let an hour pass since every rotation."""
+        self.grow_older(3600)
+
+    def rows(self) -> list[DictRow]:
+        """Return what is kept of the client's grants."""
         with self.cluster.database.connect() as connection:
-            connection.execute(AGE_ROTATIONS, {"client_id": self.client.client_id})
+            return connection.execute(READ_GRANT, {"client_id": self.client.client_id}).fetchall()
 
     def state(self) -> tuple[int, str | None]:
         """Return the generation and why the grant ended, if it has."""
-        with self.cluster.database.connect() as connection:
-            (row,) = connection.execute(READ_GRANT, {"client_id": self.client.client_id}).fetchall()
-            return row["refresh_generation"], row["end_reason"]
+        (row,) = self.rows()
+        return row["refresh_generation"], row["end_reason"]
 
     def is_live(self, access_token: str) -> bool:
         """Tell whether the resource server would accept an access token."""
@@ -126,8 +142,10 @@ async def test_parallel_refreshes_of_all_generations_share_one_branch(family: Fa
     assert statuses(answers) == {GOOD: 32}
     generation, ended = family.state()
     assert (generation, ended) == (4, None)
+    held = {answer.json()["refresh_token"] for answer in answers}
     current = family.next_of(generations[-1])
-    assert family.next_of(generations[0]) == current
+    assert {family.next_of(token) for token in (*generations, *held - {current})} == {current}
+    assert family.state() == (4, None)
 
 
 async def test_parallel_refreshes_cost_one_of_the_limit(pair: Cluster) -> None:
@@ -147,6 +165,56 @@ def test_a_late_tab_gets_the_current_token(family: Family) -> None:
     assert family.next_of(family.refresh_token) == third
     assert family.next_of(second) == third
     assert family.state() == (2, None)
+
+
+async def test_a_lost_answer_is_repeated_until_the_grace_is_over(family: Family) -> None:
+    """Whoever got no answer asks again at any replica, late in the grace, and holds the current token (REFR-04)."""
+    await present_at_once(family, family.refresh_token, 1)
+    family.grow_older(NEARLY)
+    answers = await present_at_once(family, family.refresh_token, 10)
+    assert statuses(answers) == {GOOD: 10}
+    [current] = {answer.json()["refresh_token"] for answer in answers}
+    assert family.state() == (1, None)
+    assert family.next_of(current) != current
+
+
+async def test_a_tab_behind_gets_the_current_token_until_the_grace_is_over(family: Family) -> None:
+    """The grace counts from when a token was replaced, not from the branch's last rotation (REFR-03, REFR-04)."""
+    second = family.next_of(family.refresh_token)
+    family.grow_older(NEARLY)
+    third = family.next_of(second)
+    assert family.next_of(family.refresh_token) == third
+    family.grow_older(JUST_OVER - NEARLY)
+    assert family.next_of(second) == third
+    assert refused(family.refresh(family.refresh_token))
+    assert family.state() == (2, "refresh_reused")
+    assert refused(family.refresh(third))
+
+
+def test_reuse_just_after_the_grace_kills_the_family(family: Family) -> None:
+    """What was a lost answer a moment ago is theft as soon as the grace is over (REFR-03)."""
+    current = family.next_of(family.refresh_token)
+    family.grow_older(NEARLY)
+    assert family.next_of(family.refresh_token) == current
+    family.grow_older(JUST_OVER - NEARLY)
+    assert refused(family.refresh(family.refresh_token))
+    assert family.state() == (1, "refresh_reused")
+    assert refused(family.refresh(current))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("seconds", "end_reason"), [(9.0, None), (11.0, "refresh_reused")])
+async def test_the_grace_by_a_real_clock(cluster: Cluster, seconds: float, end_reason: str | None) -> None:
+    """A retry after nine seconds gets the current token, and one after eleven ends all (REFR-03, REFR-04)."""
+    family = new_family(cluster)
+    sent = time.monotonic()
+    current = family.next_of(family.refresh_token)
+    answered = time.monotonic()
+    # The wait is what is tested: from before the rotation for the one, from after it for the other.
+    await asyncio.sleep(seconds - (0.0 if end_reason else answered - sent))
+    answer = family.refresh(family.refresh_token)
+    assert refused(answer) if end_reason else answer.json()["refresh_token"] == current
+    assert family.state() == (1, end_reason)
 
 
 def test_reuse_after_the_grace_kills_the_family(family: Family) -> None:
@@ -204,6 +272,29 @@ async def test_reuse_beside_a_refresh_leaves_nothing_alive(family: Family) -> No
             assert refused(family.refresh(answer.json()["refresh_token"]))
             assert not family.is_live(answer.json()["access_token"])
     assert refused(family.refresh(current))
+
+
+@pytest.mark.parametrize("round_", range(4))
+async def test_a_refresh_beside_a_revocation_leaves_nothing_alive(family: Family, round_: int) -> None:
+    """Of 20 refreshes that race with an operator's revocation none leaves a live token behind (REVO-02)."""
+
+    async def revoke() -> None:
+        await asyncio.sleep(round_ * 0.005)
+        (row,) = await asyncio.to_thread(family.rows)
+        request = grant_pb2.RevokeGrantRequest(grant_id=str(row["grant_id"]))
+        operator = family.cluster.operator
+        await asyncio.to_thread(operator.call, operator.grants.RevokeGrant, request)
+
+    answers, _ = await asyncio.gather(present_at_once(family, family.refresh_token, 20), revoke())
+    counted = statuses(answers)
+    assert counted[GOOD] + counted[REFUSED] == 20, counted
+    assert family.state()[1] == "revoked_by_operator"
+    for answer in answers:
+        if answer.status_code == httpx.codes.OK:
+            assert not family.is_live(answer.json()["access_token"])
+    held = {answer.json()["refresh_token"] for answer in answers if answer.status_code == httpx.codes.OK}
+    assert all(refused(family.refresh(token)) for token in (family.refresh_token, *held))
+    assert not family.is_live(family.access_token)
 
 
 def test_another_client_harms_nobody(family: Family) -> None:

@@ -25,6 +25,7 @@ from tallystick.local import processes
 from tallystick.local.children import STOP_SECONDS
 from tallystick.local.ports import DEFAULTS
 from tallystick.local.processes import Process
+from tests.support.cluster import DRAIN_SECONDS
 from tests.support.databases import Database
 from tests.support.environment import ROOT, program_environment
 from tests.support.pages import only_form
@@ -53,7 +54,7 @@ class Up:
         self.process = subprocess.Popen(
             command(data, ports, arguments),
             cwd=ROOT,
-            env=program_environment(settings),
+            env=program_environment({"DRAIN_SECONDS": DRAIN_SECONDS, **settings}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -7,16 +7,23 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tallystick.oauth2.opaque_token import CredentialType, digest, new_credential
 from tests.support.databases import Database
+from tests.support.environment import ROOT
 from tests.support.operator_client import OperatorClient
 from tests.support.ports import free_ports
 from tests.support.process import AddressTaken, ProcessDied
+from tests.support.secrets_ledger import LEDGER
 from tests.support.service_process import ServiceProcess
 
 SERVICES = ("authorize", "token", "introspect")
+DRAIN_SECONDS = 0.2
+"""How long a service that is asked to end lets balancers notice: here there are none."""
 _START_ATTEMPTS = 3
+# All tests come from one address.
+_ALL_TESTS_TOGETHER = 1_000_000
 
 # The first operator, as the migration makes it when it is given a file for the credential.
 INSERT_OPERATOR = "INSERT INTO operators (name, digest, role) VALUES (%(name)s, %(digest)s, 'admin')"
@@ -41,16 +48,28 @@ class Cluster:
     introspect: ServiceProcess
     operator: OperatorClient
 
-    def __init__(self, database: Database, redis_url: str, folder: Path, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        redis_url: str,
+        folder: Path,
+        settings: Settings | None = None,
+        *,
+        checkout: Path = ROOT,
+    ) -> None:
         self.database = database
         self.redis_url = redis_url
         self.folder = folder
         self._settings = dict(settings or {})
+        self._checkout = checkout
         self._replicas: list[ServiceProcess] = []
         self._public_ports: dict[str, int] = {}
         self._authorize_target = ""
+        self._started = 0
         self._keys = _Keys(folder)
         self.admin_credential = new_credential(CredentialType.OPERATOR, secrets.token_bytes(32))
+        LEDGER.note("operator's credential", self.admin_credential)
+        LEDGER.note("store's password", *(urlsplit(url).password for url in (database.dsn(), redis_url)))
         with database.connect() as connection:
             operator = {"name": f"admin-{secrets.token_hex(4)}", "digest": digest(self.admin_credential)}
             connection.execute(INSERT_OPERATOR, operator)
@@ -80,6 +99,7 @@ class Cluster:
         for replica in (*second, self.introspect):
             replica.wait_until_listening()
         self.authorize, self.token = first[0], second[0]
+        self._started = len(self._replicas)
         self.operator = OperatorClient(self.authorize.grpc_target, self.token.grpc_target, self.admin_credential)
 
     def start(self, service: str, settings: Settings | None = None) -> ServiceProcess:
@@ -95,9 +115,13 @@ class Cluster:
             "HTTP_LISTEN": "127.0.0.1:0",
             "GRPC_LISTEN": "127.0.0.1:0",
             "POSTGRES_DSN": self.database.dsn(f"tallystick_{service}"),
-            "DRAIN_SECONDS": 1,
+            "DRAIN_SECONDS": DRAIN_SECONDS,
         }
         return {**common, **self._own_settings(service), **self._settings}
+
+    def is_as_started(self) -> bool:
+        """Tell whether the replicas that it was started with run, and no others were added."""
+        return len(self._replicas) == self._started and all(replica.is_running() for replica in self._replicas)
 
     def stop(self) -> None:
         """End all processes in order; fail if one that still ran did not end well."""
@@ -142,6 +166,7 @@ class Cluster:
             {**self.settings_of(service), **listen, **(settings or {})},
             self.folder,
             f"{service}-{number}",
+            checkout=self._checkout,
         )
         self._replicas.append(replica)
         return replica
@@ -155,6 +180,8 @@ class Cluster:
                     "INTROSPECT_URL": base["introspect"],
                     "REDIS_URL": self.redis_url,
                     "SERVICE_CALLERS_FILE": self._keys.callers,
+                    "SIGN_IN_FAILURES_PER_SOURCE": _ALL_TESTS_TOGETHER,
+                    "AUDIT_REFUSALS_PER_SOURCE": _ALL_TESTS_TOGETHER,
                 }
             case "token":
                 return {
@@ -162,9 +189,11 @@ class Cluster:
                     "PARTITION_DSN": self.database.dsn("tallystick_partitions"),
                     "REFRESH_KEY_FILE": self._keys.refresh,
                     "SERVICE_TOKEN_FILE": self._keys.credential("token"),
+                    "SECRET_FAILURES_PER_SOURCE": _ALL_TESTS_TOGETHER,
+                    "AUDIT_REFUSALS_PER_SOURCE": _ALL_TESTS_TOGETHER,
                 }
             case _:
-                return {}
+                return {"SECRET_FAILURES_PER_SOURCE": _ALL_TESTS_TOGETHER}
 
 
 class _Keys:
@@ -175,9 +204,11 @@ class _Keys:
         credentials = {service: new_credential(CredentialType.SERVICE, secrets.token_bytes(32)) for service in SERVICES}
         for service, credential in credentials.items():
             self._write(f"{service}-credential", credential)
+        LEDGER.note("service's credential", *credentials.values())
         callers = "\n".join(f"{service}:{digest(credential).hex()}" for service, credential in credentials.items())
         self.callers = self._write("callers", callers)
         key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+        LEDGER.note("refresh key", key)
         self.refresh = self._write("refresh-key", f"k1:{key}")
 
     def credential(self, service: str) -> Path:
@@ -200,9 +231,10 @@ def running_cluster(
     authorize: int = 1,
     token: int = 1,
     settings: Settings | None = None,
+    checkout: Path = ROOT,
 ) -> Iterator[Cluster]:
     """Give a cluster with so many replicas of authorize and token, and end it afterwards."""
-    cluster = Cluster(database, redis_url, folder, settings)
+    cluster = Cluster(database, redis_url, folder, settings, checkout=checkout)
     try:
         for attempts_left in reversed(range(_START_ATTEMPTS)):
             try:

@@ -17,6 +17,7 @@ from testcontainers.core.container import DockerContainer
 
 from tests.support.engine import image
 from tests.support.ports import free_port
+from tests.support.secrets_ledger import LEDGER, Remains
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20
@@ -40,6 +41,7 @@ class _Container(ABC):
             server.wait_until_ready()
             yield server
         finally:
+            LEDGER.keep(Remains(f"log of {cls.__name__}", b"".join(server._container.get_logs())))  # noqa: SLF001 - its own
             server._container.stop()  # noqa: SLF001 - its own
 
     @classmethod
@@ -75,6 +77,17 @@ class _Container(ABC):
     def restart(self) -> None:
         """Start it, after ending it in order if it runs, and return when it answers."""
         self._container.get_wrapped_container().restart(timeout=_STOP_SECONDS)
+        self.wait_until_ready()
+
+    def mend(self) -> None:
+        """Let it run again, whatever was done to it, and return when it answers."""
+        wrapped = self._container.get_wrapped_container()
+        wrapped.reload()
+        match wrapped.status:
+            case "paused":
+                wrapped.unpause()
+            case "exited":
+                wrapped.start()
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:

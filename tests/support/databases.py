@@ -11,6 +11,8 @@ from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 
 from tallystick.schema.migrate import migrate
+from tests.support import remains
+from tests.support.secrets_ledger import LEDGER
 from tests.support.stores import PostgresServer, RedisServer
 
 _TEMPLATE = "template_tallystick"
@@ -66,6 +68,7 @@ class Databases:
         try:
             yield Database(self._server, name)
         finally:
+            LEDGER.keep(*remains.of_database(name, self._server.dsn(name)))
             # A server that the test has ended takes its databases along.
             with suppress(psycopg.OperationalError):
                 self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
@@ -96,4 +99,5 @@ class RedisDatabases:
                 client.flushdb()
             yield url
         finally:
+            LEDGER.keep(*remains.of_redis(self._server.url(number)))
             self._free.append(number)

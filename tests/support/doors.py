@@ -13,6 +13,7 @@ from tallystick.oauth2.client import ClientType, GrantType
 from tests.support.cluster import Cluster
 from tests.support.flow import SECONDS, Pkce
 from tests.support.operator_client import Client
+from tests.support.overheard import OVERHEARD
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 TOKEN, REVOKE, INTROSPECT = "/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"
@@ -65,7 +66,7 @@ class Doors:
         self.cluster = cluster
         self.issuer = issuer
         self.proxy = dict(proxy or {})
-        self.http = httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False)
+        self.http = httpx.Client(timeout=SECONDS, trust_env=False, follow_redirects=False, event_hooks=OVERHEARD)
         self.scope = cluster.operator.create_scope()
         self.client = self.new_client()
 

@@ -10,6 +10,7 @@ from tallystick.local.postgres import EmbeddedPostgres
 from tallystick.local.server import EmbeddedServer
 from tallystick.local.valkey import EmbeddedValkey
 from tests.support.ports import free_port
+from tests.support.secrets_ledger import LEDGER, Remains
 
 
 @contextmanager
@@ -44,6 +45,13 @@ class _Embedded:
         self._server.stop()
         self._server.start()
 
+    def mend(self) -> None:
+        """Let it run again, whatever was done to it, and return when it answers."""
+        if self._server.is_running():
+            self._server.resume()
+        else:
+            self._server.start()
+
 
 class EmbeddedPostgresServer(_Embedded):
     """PostgreSQL from its wheel."""
@@ -63,6 +71,7 @@ class EmbeddedPostgresServer(_Embedded):
                 yield cls(server)
             finally:
                 server.kill()
+                LEDGER.keep(Remains(f"log of {cls.__name__}", server.log.read_bytes()))
                 server.remove()
 
     def dsn(self, database: str, role: str | None = None) -> str:
@@ -88,6 +97,7 @@ class EmbeddedRedisServer(_Embedded):
                 yield cls(server)
             finally:
                 server.kill()
+                LEDGER.keep(Remains(f"log of {cls.__name__}", server.log.read_bytes()))
                 server.remove()
 
     def url(self, database: int = 0) -> str:

@@ -13,6 +13,7 @@ from tallystick.oauth2.client import AuthMethod
 from tallystick.oauth2.pkce import s256
 from tests.support.cluster import Cluster
 from tests.support.operator_client import Client, Scope, User
+from tests.support.overheard import OVERHEARD
 from tests.support.pages import Form, only_form
 
 SECONDS = 15.0
@@ -99,7 +100,7 @@ class Visitor:
         self._issuer = cluster.issuer
         self._base = cluster.replicas("authorize")[replica].http_url
         self._user = user
-        self.browser = httpx.Client(timeout=SECONDS, follow_redirects=False, trust_env=False)
+        self.browser = httpx.Client(timeout=SECONDS, follow_redirects=False, trust_env=False, event_hooks=OVERHEARD)
 
     def approve(
         self,
@@ -192,7 +193,7 @@ def credentials_of(client: Client) -> tuple[dict[str, str], httpx.Auth]:
 def post_token(base_url: str, client: Client, form: Mapping[str, str]) -> httpx.Response:
     """Send a token request to one replica, with the client's credentials."""
     own, auth = credentials_of(client)
-    with httpx.Client(timeout=SECONDS, trust_env=False) as http:
+    with httpx.Client(timeout=SECONDS, trust_env=False, event_hooks=OVERHEARD) as http:
         return http.post(f"{base_url}/oauth2/token", data={**form, **own}, auth=auth)
 
 
@@ -207,10 +208,18 @@ def refresh(cluster: Cluster, client: Client, refresh_token: str) -> httpx.Respo
     return post_token(cluster.token.http_url, client, form)
 
 
+def revoke(cluster: Cluster, client: Client, token: str, *, replica: int = 0) -> httpx.Response:
+    """Revoke a token at one of the replicas of token (RFC 7009)."""
+    own, auth = credentials_of(client)
+    url = f"{cluster.replicas('token')[replica].http_url}/oauth2/revoke"
+    with httpx.Client(timeout=SECONDS, trust_env=False, event_hooks=OVERHEARD) as http:
+        return http.post(url, data={"token": token, **own}, auth=auth)
+
+
 def introspect(cluster: Cluster, caller: Client, token: str) -> dict[str, object]:
     """Return what introspection tells a caller about a token."""
     own, auth = credentials_of(caller)
-    with httpx.Client(timeout=SECONDS, trust_env=False) as http:
+    with httpx.Client(timeout=SECONDS, trust_env=False, event_hooks=OVERHEARD) as http:
         answer = http.post(f"{cluster.introspect.http_url}/oauth2/introspect", data={"token": token, **own}, auth=auth)
     assert answer.status_code == httpx.codes.OK, answer.text
     result: dict[str, object] = answer.json()

@@ -10,7 +10,7 @@ from hypothesis.strategies import DrawFn
 from tests.support.fuzz import NASTY, TEXT, damaged
 
 FORM = "application/x-www-form-urlencoded"
-_LONG = "a" * 33_000
+_LONG = "<long>"
 
 _NAMES = (
     "authorization", "cookie", "origin", "content-type", "accept", "accept-language", "x-forwarded-for", "forwarded",
@@ -18,7 +18,7 @@ _NAMES = (
     "content-encoding", "x-http-method-override", "access-control-request-method",
 )  # fmt: skip
 _VALUES = (
-    "Basic Og==", "Basic =", "Bearer ", "null", "::1", "127.0.0.1, 127.0.0.1", "*", "de;q=0", "prefetch", "iframe",
+    "Basic Og==", "Basic =", "Bearer", "null", "::1", "127.0.0.1, 127.0.0.1", "*", "de;q=0", "prefetch", "iframe",
     "application/json", "multipart/form-data", f"{FORM}; charset=utf-16", f"{FORM}, {FORM}", "gzip", "bytes=0-1",
 )  # fmt: skip
 _ANY_VALUE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=60).map(str.strip)
@@ -29,7 +29,7 @@ _LINES = (
     ": empty", "No colon", "X\0Y: z", f"X: {_LONG}", "Cookie: a=b; a",
 )  # fmt: skip
 _CHANGES = ("value", "name", "repeat", "drop", "more", "many", "bytes", "query", "header", "none")
-_METHODS = st.sampled_from(["GET", "POST", "get", "", "PRI", "POST ", "\0", "OPTIONS", "A" * 5000])
+_METHODS = st.sampled_from(["GET", "POST", "get", "", "PRI", "POST ", "\0", "OPTIONS", _LONG])
 _VERSIONS = st.sampled_from(["HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "HTTP/9.9", "HTTP/1.1 x", ""])
 _BODIES = st.binary(max_size=60) | st.sampled_from([b"5\r\ngrant\r\n0\r\n\r\n", b"FFFFFFFFFF\r\n", b"a=b&c", b"-1\r\n"])
 
@@ -69,7 +69,7 @@ def hostile(draw: DrawFn, asked: Asked) -> Asked:
         case "more":
             parameters.append((draw(TEXT), draw(TEXT)))
         case "many":
-            parameters.extend([("a", "b")] * draw(st.sampled_from([90, 100, 2000])))
+            parameters.extend([("a", "b")] * draw(st.sampled_from([90, 100, 1000])))
         case "bytes":
             whole = urlencode(parameters).encode()
             cut = draw(st.integers(0, len(whole)))
@@ -98,3 +98,8 @@ def no_requests(draw: DrawFn, path: str) -> bytes:
     head = draw(st.sampled_from(["\r\n", "\n", "\r"])).join(lines).encode("latin-1")
     body = draw(_BODIES)
     return draw(st.sampled_from([head + body, head + body + head, head[:-2]]) | st.binary(max_size=200))
+
+
+def at_length(octets: bytes) -> bytes:
+    """Write out what is longer than any server reads, and would be too long to be shown when a test fails."""
+    return octets.replace(_LONG.encode(), b"a" * 33_000)

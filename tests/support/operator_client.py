@@ -16,6 +16,7 @@ from tallystick.authorize.v1.scope_pb2_grpc import ScopeServiceStub
 from tallystick.authorize.v1.user_pb2_grpc import UserServiceStub
 from tallystick.oauth2.client import AuthMethod, ClientType, GrantType
 from tallystick.token.v1.grant_pb2_grpc import GrantServiceStub
+from tests.support.secrets_ledger import LEDGER
 
 _SECONDS = 10.0
 _CODE_AND_REFRESH = (GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN)
@@ -81,7 +82,11 @@ class OperatorClient:
 
     def call(self, method: "grpc.UnaryUnaryMultiCallable[Request, Response]", request: Request) -> Response:
         """Make a call with the credential and a deadline."""
-        return method(request, timeout=_SECONDS, metadata=self._metadata)
+        LEDGER.note("password", getattr(request, "password", None))
+        answer = method(request, timeout=_SECONDS, metadata=self._metadata)
+        LEDGER.note("client_secret", getattr(answer, "client_secret", None))
+        LEDGER.note("operator's credential", getattr(answer, "credential", None))
+        return answer
 
     def create_user(self, username: str | None = None, password: str | None = None) -> User:
         """Add a resource owner."""

@@ -52,10 +52,16 @@ class _FormReader(HTMLParser):
             form.fields.append(control)
 
 
-def only_form(html: str) -> Form:
-    """Return the form of a page that has exactly one."""
+def forms(html: str) -> list[Form]:
+    """Return the forms of a page."""
     reader = _FormReader()
     reader.feed(html)
-    if len(reader.forms) != 1:
-        raise AssertionError(f"the page has {len(reader.forms)} forms:\n{html}")
-    return reader.forms[0]
+    return reader.forms
+
+
+def only_form(html: str) -> Form:
+    """Return the form of a page that has exactly one."""
+    found = forms(html)
+    if len(found) != 1:
+        raise AssertionError(f"the page has {len(found)} forms:\n{html}")
+    return found[0]

@@ -41,13 +41,14 @@ class ProgramProcess:
         *,
         arguments: Sequence[str] = (),
         settings: Mapping[str, object] | None = None,
+        checkout: Path = ROOT,
     ) -> None:
         self.name = name
         self._out, self._err = folder / f"{name}.stdout", folder / f"{name}.stderr"
         with self._out.open("ab") as out, self._err.open("ab") as err:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
-                cwd=ROOT,
+                cwd=checkout,
                 env=program_environment(settings),
                 stdin=subprocess.DEVNULL,
                 stdout=out,

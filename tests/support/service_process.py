@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support.environment import ROOT
 from tests.support.process import AddressTaken, ProcessDied, ProgramProcess
 
 _START_SECONDS = 60.0
@@ -16,8 +17,10 @@ _ADDRESS_TAKEN = re.compile(r"TALLYSTICK_(HTTP|GRPC|HEALTH)_LISTEN: .* cannot be
 class ServiceProcess(ProgramProcess):
     """A replica of `authorize`, `token` or `introspect`, with settings named without `TALLYSTICK_`."""
 
-    def __init__(self, service: str, settings: Mapping[str, object], folder: Path, name: str = "") -> None:
-        super().__init__(name or service, f"services.{service}", folder, settings=settings)
+    def __init__(
+        self, service: str, settings: Mapping[str, object], folder: Path, name: str = "", *, checkout: Path = ROOT
+    ) -> None:
+        super().__init__(name or service, f"services.{service}", folder, settings=settings, checkout=checkout)
         self.service = service
         self._ports: dict[str, int] = {}
 

@@ -25,6 +25,9 @@ class Server(Protocol):
     def restart(self) -> None:
         """Start it, after ending it in order if it runs, and return when it answers at the same address."""
 
+    def mend(self) -> None:
+        """Let it run again, whatever was done to it, and return when it answers."""
+
 
 class PostgresServer(Server, Protocol):
     """A PostgreSQL."""

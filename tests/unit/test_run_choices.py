@@ -9,13 +9,19 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NOTHING_INSTALLED = "/nonexistent"
+UNUSED_PLUGINS = ("cacheprovider", "hypothesispytest", "schemathesis")
 
 
 def collect(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     """Let pytest collect tests in a process of its own, under a changed environment."""
+    return run_pytest("--collect-only", *arguments, **environ)
+
+
+def run_pytest(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """Run pytest in a process of its own, under a changed environment and without plugins that take long to load."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TALLYSTICK_")}
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-p", "no:cacheprovider", *arguments],
+        [sys.executable, "-m", "pytest", *(f"-pno:{plugin}" for plugin in UNUSED_PLUGINS), *arguments],
         cwd=ROOT,
         env={**kept, "TALLYSTICK_TEST_STORES": "embedded", **environ},
         capture_output=True,
@@ -27,7 +33,7 @@ def collect(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str
 
 def test_missing_programs_are_named_in_one_line() -> None:
     """Tests whose needs are not met are deselected and counted in one closing line."""
-    run = collect("tests/e2e", "tests/unit/test_house_rules.py", PATH=NOTHING_INSTALLED)
+    run = collect("tests/e2e/test_demo.py", "tests/unit/test_house_rules.py", PATH=NOTHING_INSTALLED)
     assert run.returncode == 0, run.stdout
     closing = [line for line in run.stdout.splitlines() if line.startswith("not run, missing ")]
     assert len(closing) == 1
@@ -38,9 +44,25 @@ def test_missing_programs_are_named_in_one_line() -> None:
 
 def test_a_missing_program_fails_a_run_that_must_be_complete() -> None:
     """With TALLYSTICK_TEST_REQUIRE=all a run that lacks something ends with an error that names it."""
-    run = collect("tests/e2e", PATH=NOTHING_INSTALLED, TALLYSTICK_TEST_REQUIRE="all")
+    run = collect("tests/e2e/test_demo.py", PATH=NOTHING_INSTALLED, TALLYSTICK_TEST_REQUIRE="all")
     assert run.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "TALLYSTICK_TEST_REQUIRE=all, but chromium: " in run.stderr
+    assert "TALLYSTICK_TEST_REQUIRE=all, but chromium: " in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("demanded", "status", "said"),
+    [
+        ("all", pytest.ExitCode.USAGE_ERROR, "ERROR: TALLYSTICK_TEST_REQUIRE=all, but chromium: "),
+        ("", pytest.ExitCode.OK, "not run, missing chromium: "),
+    ],
+)
+def test_workers_tell_what_is_missing(demanded: str, status: int, said: str) -> None:
+    """A run that is shared among workers says and does the same, and runs nothing when it must be complete."""
+    files = ("tests/e2e/test_demo.py", "tests/unit/oauth2/test_pkce.py")
+    run = run_pytest("--numprocesses=1", *files, PATH=NOTHING_INSTALLED, TALLYSTICK_TEST_REQUIRE=demanded)
+    assert run.returncode == status, run.stdout
+    assert len([line for line in run.stdout.splitlines() if line.startswith(said)]) == 1
+    assert (" passed" in run.stdout) is (demanded == "")
 
 
 @pytest.mark.parametrize(
@@ -48,7 +70,7 @@ def test_a_missing_program_fails_a_run_that_must_be_complete() -> None:
 )
 def test_a_misspelt_choice_is_refused(variable: str, value: str) -> None:
     """A choice that nobody knows ends the run instead of being passed over."""
-    run = collect("tests/e2e", PATH=NOTHING_INSTALLED, **{variable: value})
+    run = collect("tests/unit/test_house_rules.py", **{variable: value})
     assert run.returncode == pytest.ExitCode.USAGE_ERROR
     assert f"{variable} must be " in run.stderr
 

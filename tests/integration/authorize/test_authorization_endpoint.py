@@ -110,9 +110,7 @@ def test_nothing_is_readable_from_another_origin(browser: Browser, world: World)
     assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/oauth2/authorize/", "/oauth2/par", "/oauth2/register", "/admin", "/docs"]
-)
+@pytest.mark.parametrize("path", ["/", "/oauth2/authorize/", "/oauth2/par", "/oauth2/register", "/admin", "/docs"])
 def test_what_is_not_there_is_a_page(browser: Browser, path: str) -> None:
     """Unknown paths, and those of later times, are not found (UI-01)."""
     shown_here(browser.http.get(path), httpx.codes.NOT_FOUND)

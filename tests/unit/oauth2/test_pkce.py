@@ -15,7 +15,7 @@ CHALLENGE = CodeChallenge("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", CodeCha
     ids=["V-01", "V-02"],
 )
 def test_vectors_of_the_rfcs(verifier: str, challenge: str) -> None:
-    """The published pairs of verifier and challenge fit (PKCE-01)."""
+    """The published pairs of verifier and challenge fit (PKCE-01, V-01, V-02)."""
     assert challenge == s256(verifier)
     assert answers(verifier, CodeChallenge(challenge, CodeChallengeMethod.S256))
 

@@ -13,6 +13,7 @@ METADATA = {
     "issuer": ISSUER,
     "authorization_endpoint": f"{ISSUER}/authorize",
     "token_endpoint": f"{ISSUER}/token",
+    "revocation_endpoint": f"{ISSUER}/revoke",
     "authorization_response_iss_parameter_supported": True,
 }
 TOKENS = {
@@ -37,4 +38,6 @@ class Issuer(httpx.BaseTransport):
         if request.url.path == "/.well-known/oauth-authorization-server":
             return httpx.Response(200, json=self.metadata)
         self.asked.append(request)
+        if request.url.path == "/revoke":
+            return httpx.Response(self.status)
         return httpx.Response(self.status, content=json.dumps(self.tokens))

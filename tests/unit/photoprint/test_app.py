@@ -79,6 +79,34 @@ async def test_every_step_is_shown(browser: httpx.AsyncClient, issuer: Issuer, s
     assert [asked.url.path for asked in issuer.asked] == ["/token", "/token"]
 
 
+@pytest.mark.parametrize("with_refresh", [True, False])
+async def test_signing_out_gives_the_tokens_back(
+    browser: httpx.AsyncClient, issuer: Issuer, *, with_refresh: bool
+) -> None:
+    """Signing out revokes the refresh token, or the access token if there is none, and shows neither (RFC 7009)."""
+    kind = "refresh_token" if with_refresh else "access_token"
+    issuer.tokens = {name: value for name, value in TOKENS.items() if with_refresh or name != "refresh_token"}
+    await browser.get("/callback", params=await begin(browser))
+    page = await browser.post("/sign-out")
+    assert (page.url.path, page.status_code) == ("/signed-out", 200)
+    asked = issuer.asked[-1]
+    assert (asked.url.path, asked.content.decode()) == ("/revoke", f"token={TOKENS[kind]}")
+    assert asked.headers["authorization"].startswith("Basic ")
+    assert str(TOKENS[kind]) not in page.text
+    assert 'id="call"' in page.text
+    assert 'id="sign-out"' not in page.text
+
+
+async def test_a_sign_out_that_failed_is_not_shown_as_one(browser: httpx.AsyncClient, issuer: Issuer) -> None:
+    """When the authorization server does not say that it is over PhotoPrint does not either, and one may try again."""
+    await browser.get("/callback", params=await begin(browser))
+    issuer.status = 503
+    assert (await browser.post("/sign-out")).status_code == 502
+    assert (await browser.get("/signed-out")).status_code == 409
+    issuer.status = 200
+    assert (await browser.post("/sign-out")).status_code == 200
+
+
 async def test_every_page_is_guarded(browser: httpx.AsyncClient) -> None:
     """Good pages and bad ones run no script, load nothing, are framed by nobody and are not stored."""
     for page in (await browser.get("/"), await browser.get("/nowhere"), await browser.get("/callback")):
@@ -188,12 +216,13 @@ async def test_forms_of_other_sites_are_refused(browser: httpx.AsyncClient) -> N
 
 async def test_steps_ahead_are_not_shown(browser: httpx.AsyncClient) -> None:
     """A step that was not reached says so, and before any start the thread is lost."""
-    paths = ["/code", "/exchange", "/token", "/photos", "/refreshed"]
+    paths = ["/code", "/exchange", "/token", "/photos", "/refreshed", "/signed-out"]
     assert {(await browser.get(path)).status_code for path in paths} == {400}
     await begin(browser)
     assert {(await browser.get(path)).status_code for path in paths} == {409}
     assert (await browser.post("/call")).status_code == 409
     assert (await browser.post("/refresh")).status_code == 409
+    assert (await browser.post("/sign-out")).status_code == 409
 
 
 async def test_a_silent_issuer_is_explained(browser: httpx.AsyncClient, issuer: Issuer) -> None:
