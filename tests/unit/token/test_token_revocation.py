@@ -163,7 +163,7 @@ async def test_repeating_changes_nothing(counter: Counter) -> None:
         "é\u202e<script>",
         "tsa_",
         "tsr_" + "A" * 130,
-        new_secret(),
+        pytest.param(new_secret(), id="a client secret"),
         with_checksum("tsa_" + "A" * 43 + "078a3f"),
         "a" * 5000,
     ],
@@ -247,7 +247,7 @@ async def test_another_clients_own_token_is_refused_and_lives(counter: Counter) 
     assert not counter.is_revoked(tokens)
 
 
-@pytest.mark.parametrize("token", ["nonsense", "", new_secret()])
+@pytest.mark.parametrize("token", ["nonsense", "", pytest.param(new_secret(), id="a client secret")])
 async def test_who_asks_is_asked_first(counter: Counter, token: str) -> None:
     """Bad credentials are refused as such whatever is presented, and a missing token as a bad request (REVO-01)."""
     expected = InvalidClient if token else InvalidRequest
