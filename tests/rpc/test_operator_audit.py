@@ -139,7 +139,7 @@ CALLS: dict[str, tuple[Prepare, Act, EventKind, dict[str, str]]] = {
         Changes.scope,
         lambda c, it: c.update_scope(it, "See your albums"),
         EventKind.SCOPE_UPDATED,
-        {"fields": "description"},
+        {"fields": "description version"},
     ),
     "DeleteScope": (Changes.scope, Changes.delete_scope, EventKind.SCOPE_DELETED, {}),
     "CreateResource": (nothing, lambda c, _: c.resource(), EventKind.RESOURCE_CREATED, {}),

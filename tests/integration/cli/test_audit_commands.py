@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -111,14 +112,17 @@ def test_events_are_shown_as_they_come(cluster: Cluster, tmp_path: Path) -> None
     arguments = ("--event", "scope_created", "--since", "1h", "--json")
     with following(tmp_path, admin_settings(cluster, tmp_path), *arguments) as process:
 
+        def events() -> list[dict[str, Any]]:
+            return [json.loads(line) for line in process.stdout.splitlines()]
+
         def scopes() -> list[str]:
-            return [json.loads(line)["attributes"]["scope"] for line in process.stdout.splitlines()]
+            return [event["attributes"]["scope"] for event in events()]
 
         until(lambda: first in scopes(), process)
         second = cluster.operator.create_scope().name
         until(lambda: second in scopes(), process)
         interrupt(process)
-        assert len(scopes()) == len(set(scopes()))
+        assert len(events()) == len({event["event_id"] for event in events()})
         assert process.stderr == ""
 
 
