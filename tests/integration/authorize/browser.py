@@ -19,8 +19,13 @@ class Browser:
 
     def __init__(self, cluster: Cluster, replica: ServiceProcess | None = None) -> None:
         self.issuer = cluster.issuer
+        # A connection for each request: one that was kept may be closed by the server just as the next is sent.
         self.http = httpx.Client(
-            base_url=(replica or cluster.authorize).http_url, timeout=SECONDS, trust_env=False, event_hooks=OVERHEARD
+            base_url=(replica or cluster.authorize).http_url,
+            timeout=SECONDS,
+            trust_env=False,
+            event_hooks=OVERHEARD,
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
 
     def ask(self, client: Client, **changes: str | None) -> httpx.Response:
