@@ -60,7 +60,7 @@ class Scope(_message.Message):
     description: _builtins.str
     """What people are told that it allows."""
     version: _builtins.int
-    """Rises when the cover widens."""
+    """Rises when the cover widens or the description changes."""
     @_builtins.property
     def covers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cover]:
         """The services that it reaches."""

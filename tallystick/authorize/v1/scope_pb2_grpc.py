@@ -88,7 +88,8 @@ class ScopeServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateScope(self, request, context):
-        """UpdateScope changes the fields named by update_mask. A wider cover raises the version, so people are asked again.
+        """UpdateScope changes the fields named by update_mask. A wider cover and other words raise the version,
+        so people are asked again.
         Errors: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION for an unknown service.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

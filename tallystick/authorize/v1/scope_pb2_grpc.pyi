@@ -40,7 +40,8 @@ class ScopeServiceStub:
     ListScopes: _grpc.UnaryUnaryMultiCallable[_scope_pb2.ListScopesRequest, _scope_pb2.ListScopesResponse]
     """ListScopes reads scopes in the order of their names, a page at a time."""
     UpdateScope: _grpc.UnaryUnaryMultiCallable[_scope_pb2.UpdateScopeRequest, _scope_pb2.UpdateScopeResponse]
-    """UpdateScope changes the fields named by update_mask. A wider cover raises the version, so people are asked again.
+    """UpdateScope changes the fields named by update_mask. A wider cover and other words raise the version,
+    so people are asked again.
     Errors: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION for an unknown service.
     """
     DeleteScope: _grpc.UnaryUnaryMultiCallable[_scope_pb2.DeleteScopeRequest, _scope_pb2.DeleteScopeResponse]
@@ -58,7 +59,8 @@ class ScopeServiceAsyncStub(ScopeServiceStub):
     ListScopes: _aio.UnaryUnaryMultiCallable[_scope_pb2.ListScopesRequest, _scope_pb2.ListScopesResponse]  # type: ignore[assignment]
     """ListScopes reads scopes in the order of their names, a page at a time."""
     UpdateScope: _aio.UnaryUnaryMultiCallable[_scope_pb2.UpdateScopeRequest, _scope_pb2.UpdateScopeResponse]  # type: ignore[assignment]
-    """UpdateScope changes the fields named by update_mask. A wider cover raises the version, so people are asked again.
+    """UpdateScope changes the fields named by update_mask. A wider cover and other words raise the version,
+    so people are asked again.
     Errors: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION for an unknown service.
     """
     DeleteScope: _aio.UnaryUnaryMultiCallable[_scope_pb2.DeleteScopeRequest, _scope_pb2.DeleteScopeResponse]  # type: ignore[assignment]
@@ -97,7 +99,8 @@ class ScopeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _scope_pb2.UpdateScopeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_scope_pb2.UpdateScopeResponse, _abc.Awaitable[_scope_pb2.UpdateScopeResponse]]:
-        """UpdateScope changes the fields named by update_mask. A wider cover raises the version, so people are asked again.
+        """UpdateScope changes the fields named by update_mask. A wider cover and other words raise the version,
+        so people are asked again.
         Errors: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION for an unknown service.
         """
 

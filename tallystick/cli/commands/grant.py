@@ -1,17 +1,15 @@
 """`tallystick grant`: what resource owners granted, and how it is ended."""
 
 from itertools import islice
-from uuid import UUID
 
 import click
 
-from tallystick.authorize.v1 import user_pb2
-from tallystick.authorize.v1.user_pb2_grpc import UserServiceStub
 from tallystick.cli import grant_story
 from tallystick.cli.connection import PAGE_SIZE, Operator, pages
 from tallystick.cli.options import for_operators
 from tallystick.cli.output import Printer
 from tallystick.cli.record import record
+from tallystick.cli.user_id import user_id
 from tallystick.token.v1 import grant_pb2
 from tallystick.token.v1.grant_pb2_grpc import GrantServiceStub
 
@@ -31,7 +29,7 @@ def grant() -> None:
 @for_operators
 def list_(operator: Operator, printer: Printer, client_id: str, user: str, ended: bool, limit: int) -> None:  # noqa: FBT001 - click hands over flags so
     """List grants, the newest first."""
-    user_id = _user_id(operator, user)
+    wanted_user = user_id(operator, user)
     with operator.token() as token:
         stub = GrantServiceStub(token.channel)
         every = (
@@ -41,7 +39,7 @@ def list_(operator: Operator, printer: Printer, client_id: str, user: str, ended
                     stub.ListGrants,
                     grant_pb2.ListGrantsRequest(
                         client_id=client_id,
-                        user_id=user_id,
+                        user_id=wanted_user,
                         include_ended=ended,
                         page_size=min(limit + 1, PAGE_SIZE),
                         page_token=page_token,
@@ -77,19 +75,3 @@ def revoke(operator: Operator, printer: Printer, grant_id: str) -> None:
         stub = GrantServiceStub(token.channel)
         answer = token.call(stub.RevokeGrant, grant_pb2.RevokeGrantRequest(grant_id=grant_id))
     printer.record(record(answer.grant))
-
-
-def _user_id(operator: Operator, user: str) -> str:
-    """Return the id of a user who was named by it or by name; empty for nobody in particular."""
-    if not user or _is_uuid(user):
-        return user
-    with operator.authorize() as authorize:
-        stub = UserServiceStub(authorize.channel)
-        return authorize.call(stub.GetUser, user_pb2.GetUserRequest(username=user)).user.user_id
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text.lower()
-    except ValueError:
-        return False
