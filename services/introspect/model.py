@@ -1,7 +1,9 @@
 """What Postgres says of a token and of everything behind it, and what a caller is told. All of it is frozen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from uuid import UUID
 
 from tallystick.oauth2.client import AuthenticatableClient
@@ -52,10 +54,12 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class AccessTokenRecord:
-    """An access token. `expired` is Postgres's judgement, by its clock; `revoked` says that it was ended by itself.
+    """An access token. `revoked` says that it was ended by itself.
 
     `grant_id` is None for a client that acts for itself (RFC 6749 §4.4); with a `grant_id` and no `grant`, the grant
-    has been removed. `audience_callers` are the clients that serve the resource which the token is for.
+    has been removed. `covering` are those of its scopes that cover anything at any resource, `groups` those of its
+    owner: of the user behind the grant, or of the client that acts for itself. `policy_version` is that of the same
+    moment: together with a `ResourcePolicy` of the same version it is a picture of one moment.
     """
 
     client_id: str
@@ -64,12 +68,58 @@ class AccessTokenRecord:
     audience: str
     issued_at: datetime
     expires_at: datetime
-    expired: bool
     revoked: bool
     client: Client | None
     grant_id: UUID | None
     grant: Grant | None
-    audience_callers: frozenset[str]
+    covering: frozenset[str]
+    groups: frozenset[str]
+    policy_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResourcePolicy:
+    """What a protected resource offers, to whom, and by which scopes, at one version of all policy.
+
+    `callers` may ask about its tokens; `services` has the groups that may use each of its services; `covers` has, by
+    scope, the services and folders of this resource that it covers. A resource that is not registered has none of it.
+    """
+
+    resource: str
+    version: int
+    callers: frozenset[str] = frozenset()
+    services: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    covers: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of an access token for one question: its record and the policy of its audience, of one moment.
+
+    `record` is None when there is no such token. `now` is Postgres's time, by which expiry is judged; `valid_for` is
+    how many seconds the two may be gone by, 0 if they may not.
+    """
+
+    record: AccessTokenRecord | None
+    policy: ResourcePolicy | None
+    now: datetime
+    valid_for: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How recent an answer must be.
+
+    By default nothing that was over when the question was asked is called live. `read_again` wants a read of its own;
+    `staleness` accepts, in seconds, what was true that long ago.
+    """
+
+    read_again: bool = False
+    staleness: float = 0.0
+
+
+LEASED = Freshness()
+"""What callers get who wish for nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +142,10 @@ class RefreshTokenRecord:
 
 @dataclass(frozen=True, slots=True)
 class Introspection:
-    """What a caller is told (RFC 7662 §2.2). Times are seconds since 1970; what does not apply is empty."""
+    """What a caller is told (RFC 7662 §2.2). Times are seconds since 1970; what does not apply is empty.
+
+    `valid_for` is how many seconds the caller may go by it, from when it sent the question; 0 if it may not.
+    """
 
     active: bool = False
     scopes: tuple[str, ...] = ()
@@ -104,7 +157,40 @@ class Introspection:
     sub: str = ""
     aud: tuple[str, ...] = ()
     iss: str = ""
+    valid_for: float = 0.0
 
 
 INACTIVE = Introspection()
 """The one answer to every doubt."""
+
+
+class Denial(Enum):
+    """The first of the three checks that failed; a service has to be found before its scope can be looked at."""
+
+    TOKEN_INACTIVE = "token_inactive"
+    SERVICE_UNKNOWN = "service_unknown"
+    INSUFFICIENT_SCOPE = "insufficient_scope"
+    OWNER_NOT_AUTHORIZED = "owner_not_authorized"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessDecision:
+    """Whether a token is good for a service. `denial` is None when it is.
+
+    `service` is the registered service that was requested, empty when none was found or the token is not live.
+    `http_status`, `error` and `www_authenticate` are what HTTP answers (RFC 6750 §3). `token` is inactive unless the
+    token is live and for the resource. `valid_for` is how many seconds this verdict may be gone by.
+    """
+
+    denial: Denial | None
+    service: str
+    http_status: int
+    error: str
+    www_authenticate: str
+    token: Introspection
+    valid_for: float = 0.0
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the request may be served."""
+        return self.denial is None

@@ -7,6 +7,7 @@ from tallystick.runtime.failures import PermissionDenied
 
 _READ = frozenset({CallerKind.VIEWER, CallerKind.ADMIN})
 _CHANGE = frozenset({CallerKind.ADMIN})
+_ASK = frozenset({CallerKind.RESOURCE_SERVER})
 
 METHODS: Mapping[str, frozenset[CallerKind]] = {
     "/tallystick.authorize.v1.AuthorizationCodeService/CheckCode": frozenset({CallerKind.TOKEN}),
@@ -36,6 +37,11 @@ METHODS: Mapping[str, frozenset[CallerKind]] = {
     "/tallystick.authorize.v1.UserService/DeleteUser": _CHANGE,
     "/tallystick.authorize.v1.UserService/EnableUser": _CHANGE,
     "/tallystick.authorize.v1.UserService/DisableUser": _CHANGE,
+    "/tallystick.authorize.v1.GroupService/CreateGroup": _CHANGE,
+    "/tallystick.authorize.v1.GroupService/GetGroup": _READ,
+    "/tallystick.authorize.v1.GroupService/ListGroups": _READ,
+    "/tallystick.authorize.v1.GroupService/UpdateGroup": _CHANGE,
+    "/tallystick.authorize.v1.GroupService/DeleteGroup": _CHANGE,
     "/tallystick.authorize.v1.OperatorService/CreateOperator": _CHANGE,
     "/tallystick.authorize.v1.OperatorService/GetOperator": _READ,
     "/tallystick.authorize.v1.OperatorService/ListOperators": _READ,
@@ -45,7 +51,11 @@ METHODS: Mapping[str, frozenset[CallerKind]] = {
     "/tallystick.token.v1.GrantService/GetGrantTimeline": _READ,
     "/tallystick.token.v1.GrantService/ListGrants": _READ,
     "/tallystick.token.v1.GrantService/RevokeGrant": _CHANGE,
-    "/tallystick.introspect.v1.IntrospectionService/Introspect": frozenset({CallerKind.RESOURCE_SERVER}),
+    "/tallystick.introspect.v1.IntrospectionService/Introspect": _ASK,
+    "/tallystick.introspect.v1.IntrospectionService/IntrospectBatch": _ASK,
+    "/tallystick.introspect.v1.IntrospectionService/IntrospectStream": _ASK,
+    "/tallystick.introspect.v1.IntrospectionService/CheckAccess": _ASK,
+    "/tallystick.introspect.v1.IntrospectionService/ExplainAccess": _READ,
 }
 
 OPEN_METHODS = frozenset({"/grpc.health.v1.Health/Check"})

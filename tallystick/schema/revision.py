@@ -2,7 +2,7 @@
 
 from typing import LiteralString
 
-REQUIRED = "0002"
+REQUIRED = "0003"
 """The revision that this version of the services was written for. Revisions are numbered, so they compare as text."""
 
 TABLE = "schema_revision"

@@ -6,7 +6,7 @@ from services.authorize.registry import identifiers
 from services.authorize.registry.model import Page, Resource
 from services.authorize.registry.page import page_request
 from services.authorize.registry.ports import ResourceStore
-from services.authorize.registry.service_name import MalformedServiceName, ServiceName, parse_service_name
+from tallystick.oauth2.service_name import MalformedServiceName, ServiceName, parse_service_name
 from services.authorize.registry.text import excerpt
 from tallystick.runtime.failures import Invalid, NotFound
 

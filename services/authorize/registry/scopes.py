@@ -6,7 +6,7 @@ from services.authorize.registry import identifiers
 from services.authorize.registry.model import Cover, Page, Scope
 from services.authorize.registry.page import page_request
 from services.authorize.registry.ports import ScopeStore
-from services.authorize.registry.service_name import MalformedServiceName, parse_service_name
+from tallystick.oauth2.service_name import MalformedServiceName, parse_service_name
 from services.authorize.registry.text import SENTENCE_LIMIT, excerpt, line
 from tallystick.oauth2.scope import INTROSPECT
 from tallystick.runtime.failures import Invalid, NotFound, Refused

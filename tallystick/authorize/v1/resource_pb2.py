@@ -25,35 +25,37 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&tallystick/authorize/v1/resource.proto\x12\x17tallystick.authorize.v1\x1a google/protobuf/field_mask.proto\"A\n\x08Resource\x12\x12\n\nidentifier\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61llers\x18\x02 \x03(\t\x12\x10\n\x08services\x18\x03 \x03(\t\"L\n\x15\x43reateResourceRequest\x12\x33\n\x08resource\x18\x01 \x01(\x0b\x32!.tallystick.authorize.v1.Resource\"M\n\x16\x43reateResourceResponse\x12\x33\n\x08resource\x18\x01 \x01(\x0b\x32!.tallystick.authorize.v1.Resource\"(\n\x12GetResourceRequest\x12\x12\n\nidentifier\x18\x01 \x01(\t\"J\n\x13GetResourceResponse\x12\x33\n\x08resource\x18\x01 \x01(\x0b\x32!.tallystick.authorize.v1.Resource\"=\n\x14ListResourcesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"f\n\x15ListResourcesResponse\x12\x34\n\tresources\x18\x01 \x03(\x0b\x32!.tallystick.authorize.v1.Resource\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"}\n\x15UpdateResourceRequest\x12\x33\n\x08resource\x18\x01 \x01(\x0b\x32!.tallystick.authorize.v1.Resource\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"M\n\x16UpdateResourceResponse\x12\x33\n\x08resource\x18\x01 \x01(\x0b\x32!.tallystick.authorize.v1.Resource\"+\n\x15\x44\x65leteResourceRequest\x12\x12\n\nidentifier\x18\x01 \x01(\t\"\x18\n\x16\x44\x65leteResourceResponse2\xc4\x04\n\x0fResourceService\x12q\n\x0e\x43reateResource\x12..tallystick.authorize.v1.CreateResourceRequest\x1a/.tallystick.authorize.v1.CreateResourceResponse\x12h\n\x0bGetResource\x12+.tallystick.authorize.v1.GetResourceRequest\x1a,.tallystick.authorize.v1.GetResourceResponse\x12n\n\rListResources\x12-.tallystick.authorize.v1.ListResourcesRequest\x1a..tallystick.authorize.v1.ListResourcesResponse\x12q\n\x0eUpdateResource\x12..tallystick.authorize.v1.UpdateResourceRequest\x1a/.tallystick.authorize.v1.UpdateResourceResponse\x12q\n\x0e\x44\x65leteResource\x12..tallystick.authorize.v1.DeleteResourceRequest\x1a/.tallystick.authorize.v1.DeleteResourceResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&tallystick/authorize/v1/resource.proto\x12\x17tallystick.authorize.v1\x1a google/protobuf/field_mask.proto\"\x81\x01\n\x08Resource\x12\x12\n\nidentifier\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61llers\x18\x02 \x03(\t\x12\x10\n\x08services\x18\x03 \x03(\t\x12>\n\x0eservice_groups\x18\x04 \x03(\x0b\x32&.tallystick.authorize.v1.ServiceGroups\"0\n\rServiceGroups\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0e\n\x06groups\x18\x02 \x03(\t\"L\n\x15\x43reateResourceRequest\x12\x33\n\x08resource\x18\x01 \x01(\x0b\x32!.tallystick.authorize.v1.Resource\"M\n\x16\x43reateResourceResponse\x12\x33\n\x08resource\x18\x01 \x01(\x0b\x32!.tallystick.authorize.v1.Resource\"(\n\x12GetResourceRequest\x12\x12\n\nidentifier\x18\x01 \x01(\t\"J\n\x13GetResourceResponse\x12\x33\n\x08resource\x18\x01 \x01(\x0b\x32!.tallystick.authorize.v1.Resource\"=\n\x14ListResourcesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"f\n\x15ListResourcesResponse\x12\x34\n\tresources\x18\x01 \x03(\x0b\x32!.tallystick.authorize.v1.Resource\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"}\n\x15UpdateResourceRequest\x12\x33\n\x08resource\x18\x01 \x01(\x0b\x32!.tallystick.authorize.v1.Resource\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"M\n\x16UpdateResourceResponse\x12\x33\n\x08resource\x18\x01 \x01(\x0b\x32!.tallystick.authorize.v1.Resource\"+\n\x15\x44\x65leteResourceRequest\x12\x12\n\nidentifier\x18\x01 \x01(\t\"\x18\n\x16\x44\x65leteResourceResponse2\xc4\x04\n\x0fResourceService\x12q\n\x0e\x43reateResource\x12..tallystick.authorize.v1.CreateResourceRequest\x1a/.tallystick.authorize.v1.CreateResourceResponse\x12h\n\x0bGetResource\x12+.tallystick.authorize.v1.GetResourceRequest\x1a,.tallystick.authorize.v1.GetResourceResponse\x12n\n\rListResources\x12-.tallystick.authorize.v1.ListResourcesRequest\x1a..tallystick.authorize.v1.ListResourcesResponse\x12q\n\x0eUpdateResource\x12..tallystick.authorize.v1.UpdateResourceRequest\x1a/.tallystick.authorize.v1.UpdateResourceResponse\x12q\n\x0e\x44\x65leteResource\x12..tallystick.authorize.v1.DeleteResourceRequest\x1a/.tallystick.authorize.v1.DeleteResourceResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tallystick.authorize.v1.resource_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RESOURCE']._serialized_start=101
-  _globals['_RESOURCE']._serialized_end=166
-  _globals['_CREATERESOURCEREQUEST']._serialized_start=168
-  _globals['_CREATERESOURCEREQUEST']._serialized_end=244
-  _globals['_CREATERESOURCERESPONSE']._serialized_start=246
-  _globals['_CREATERESOURCERESPONSE']._serialized_end=323
-  _globals['_GETRESOURCEREQUEST']._serialized_start=325
-  _globals['_GETRESOURCEREQUEST']._serialized_end=365
-  _globals['_GETRESOURCERESPONSE']._serialized_start=367
-  _globals['_GETRESOURCERESPONSE']._serialized_end=441
-  _globals['_LISTRESOURCESREQUEST']._serialized_start=443
-  _globals['_LISTRESOURCESREQUEST']._serialized_end=504
-  _globals['_LISTRESOURCESRESPONSE']._serialized_start=506
-  _globals['_LISTRESOURCESRESPONSE']._serialized_end=608
-  _globals['_UPDATERESOURCEREQUEST']._serialized_start=610
-  _globals['_UPDATERESOURCEREQUEST']._serialized_end=735
-  _globals['_UPDATERESOURCERESPONSE']._serialized_start=737
-  _globals['_UPDATERESOURCERESPONSE']._serialized_end=814
-  _globals['_DELETERESOURCEREQUEST']._serialized_start=816
-  _globals['_DELETERESOURCEREQUEST']._serialized_end=859
-  _globals['_DELETERESOURCERESPONSE']._serialized_start=861
-  _globals['_DELETERESOURCERESPONSE']._serialized_end=885
-  _globals['_RESOURCESERVICE']._serialized_start=888
-  _globals['_RESOURCESERVICE']._serialized_end=1468
+  _globals['_RESOURCE']._serialized_start=102
+  _globals['_RESOURCE']._serialized_end=231
+  _globals['_SERVICEGROUPS']._serialized_start=233
+  _globals['_SERVICEGROUPS']._serialized_end=281
+  _globals['_CREATERESOURCEREQUEST']._serialized_start=283
+  _globals['_CREATERESOURCEREQUEST']._serialized_end=359
+  _globals['_CREATERESOURCERESPONSE']._serialized_start=361
+  _globals['_CREATERESOURCERESPONSE']._serialized_end=438
+  _globals['_GETRESOURCEREQUEST']._serialized_start=440
+  _globals['_GETRESOURCEREQUEST']._serialized_end=480
+  _globals['_GETRESOURCERESPONSE']._serialized_start=482
+  _globals['_GETRESOURCERESPONSE']._serialized_end=556
+  _globals['_LISTRESOURCESREQUEST']._serialized_start=558
+  _globals['_LISTRESOURCESREQUEST']._serialized_end=619
+  _globals['_LISTRESOURCESRESPONSE']._serialized_start=621
+  _globals['_LISTRESOURCESRESPONSE']._serialized_end=723
+  _globals['_UPDATERESOURCEREQUEST']._serialized_start=725
+  _globals['_UPDATERESOURCEREQUEST']._serialized_end=850
+  _globals['_UPDATERESOURCERESPONSE']._serialized_start=852
+  _globals['_UPDATERESOURCERESPONSE']._serialized_end=929
+  _globals['_DELETERESOURCEREQUEST']._serialized_start=931
+  _globals['_DELETERESOURCEREQUEST']._serialized_end=974
+  _globals['_DELETERESOURCERESPONSE']._serialized_start=976
+  _globals['_DELETERESOURCERESPONSE']._serialized_end=1000
+  _globals['_RESOURCESERVICE']._serialized_start=1003
+  _globals['_RESOURCESERVICE']._serialized_end=1583
 # @@protoc_insertion_point(module_scope)

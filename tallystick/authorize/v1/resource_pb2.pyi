@@ -28,6 +28,7 @@ class Resource(_message.Message):
     IDENTIFIER_FIELD_NUMBER: _builtins.int
     CALLERS_FIELD_NUMBER: _builtins.int
     SERVICES_FIELD_NUMBER: _builtins.int
+    SERVICE_GROUPS_FIELD_NUMBER: _builtins.int
     identifier: _builtins.str
     """An absolute URI without fragment; the audience of its tokens."""
     @_builtins.property
@@ -38,20 +39,53 @@ class Resource(_message.Message):
     def services(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it offers: `POST /photos.v1.Albums/Get`, `GET /albums/{id}`, or a folder `/photos.v1.Albums/*`."""
 
+    @_builtins.property
+    def service_groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServiceGroups]:
+        """Which groups may use which of its services, each service once. One that is not here admits nobody."""
+
     def __init__(
         self,
         *,
         identifier: _builtins.str = ...,
         callers: _abc.Iterable[_builtins.str] | None = ...,
         services: _abc.Iterable[_builtins.str] | None = ...,
+        service_groups: _abc.Iterable[Global___ServiceGroups] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["callers", b"callers", "identifier", b"identifier", "services", b"services"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["callers", b"callers", "identifier", b"identifier", "service_groups", b"service_groups", "services", b"services"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Resource: _TypeAlias = Resource  # noqa: Y015
+
+@_typing.final
+class ServiceGroups(_message.Message):
+    """ServiceGroups says who may use a service."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    service: _builtins.str
+    """One of the resource's services."""
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names of the groups that may use it."""
+
+    def __init__(
+        self,
+        *,
+        service: _builtins.str = ...,
+        groups: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["groups", b"groups", "service", b"service"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ServiceGroups: _TypeAlias = ServiceGroups  # noqa: Y015
 
 @_typing.final
 class CreateResourceRequest(_message.Message):
@@ -215,7 +249,7 @@ class UpdateResourceRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which fields to change: callers, services."""
+        """Which fields to change: callers, services, service_groups."""
 
     def __init__(
         self,

@@ -69,7 +69,8 @@ class ResourceServiceServicer(object):
     """
 
     def CreateResource(self, request, context):
-        """CreateResource adds a resource. Errors: ALREADY_EXISTS, INVALID_ARGUMENT, FAILED_PRECONDITION for an unknown caller.
+        """CreateResource adds a resource. Errors: ALREADY_EXISTS, INVALID_ARGUMENT, FAILED_PRECONDITION for an unknown caller
+        or group.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

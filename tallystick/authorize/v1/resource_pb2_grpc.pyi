@@ -36,7 +36,9 @@ class ResourceServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ResourceServiceAsyncStub: ...
     CreateResource: _grpc.UnaryUnaryMultiCallable[_resource_pb2.CreateResourceRequest, _resource_pb2.CreateResourceResponse]
-    """CreateResource adds a resource. Errors: ALREADY_EXISTS, INVALID_ARGUMENT, FAILED_PRECONDITION for an unknown caller."""
+    """CreateResource adds a resource. Errors: ALREADY_EXISTS, INVALID_ARGUMENT, FAILED_PRECONDITION for an unknown caller
+    or group.
+    """
     GetResource: _grpc.UnaryUnaryMultiCallable[_resource_pb2.GetResourceRequest, _resource_pb2.GetResourceResponse]
     """GetResource reads one resource. Errors: NOT_FOUND."""
     ListResources: _grpc.UnaryUnaryMultiCallable[_resource_pb2.ListResourcesRequest, _resource_pb2.ListResourcesResponse]
@@ -56,7 +58,9 @@ class ResourceServiceAsyncStub(ResourceServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateResource: _aio.UnaryUnaryMultiCallable[_resource_pb2.CreateResourceRequest, _resource_pb2.CreateResourceResponse]  # type: ignore[assignment]
-    """CreateResource adds a resource. Errors: ALREADY_EXISTS, INVALID_ARGUMENT, FAILED_PRECONDITION for an unknown caller."""
+    """CreateResource adds a resource. Errors: ALREADY_EXISTS, INVALID_ARGUMENT, FAILED_PRECONDITION for an unknown caller
+    or group.
+    """
     GetResource: _aio.UnaryUnaryMultiCallable[_resource_pb2.GetResourceRequest, _resource_pb2.GetResourceResponse]  # type: ignore[assignment]
     """GetResource reads one resource. Errors: NOT_FOUND."""
     ListResources: _aio.UnaryUnaryMultiCallable[_resource_pb2.ListResourcesRequest, _resource_pb2.ListResourcesResponse]  # type: ignore[assignment]
@@ -79,7 +83,9 @@ class ResourceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _resource_pb2.CreateResourceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_resource_pb2.CreateResourceResponse, _abc.Awaitable[_resource_pb2.CreateResourceResponse]]:
-        """CreateResource adds a resource. Errors: ALREADY_EXISTS, INVALID_ARGUMENT, FAILED_PRECONDITION for an unknown caller."""
+        """CreateResource adds a resource. Errors: ALREADY_EXISTS, INVALID_ARGUMENT, FAILED_PRECONDITION for an unknown caller
+        or group.
+        """
 
     @_abc_1.abstractmethod
     def GetResource(

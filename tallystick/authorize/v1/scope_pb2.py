@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#tallystick/authorize/v1/scope.proto\x12\x17tallystick.authorize.v1\x1a google/protobuf/field_mask.proto\"*\n\x05\x43over\x12\x10\n\x08resource\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\"k\n\x05Scope\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12.\n\x06\x63overs\x18\x03 \x03(\x0b\x32\x1e.tallystick.authorize.v1.Cover\x12\x0f\n\x07version\x18\x04 \x01(\x03\"C\n\x12\x43reateScopeRequest\x12-\n\x05scope\x18\x01 \x01(\x0b\x32\x1e.tallystick.authorize.v1.Scope\"D\n\x13\x43reateScopeResponse\x12-\n\x05scope\x18\x01 \x01(\x0b\x32\x1e.tallystick.authorize.v1.Scope\"\x1f\n\x0fGetScopeRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"A\n\x10GetScopeResponse\x12-\n\x05scope\x18\x01 \x01(\x0b\x32\x1e.tallystick.authorize.v1.Scope\":\n\x11ListScopesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"]\n\x12ListScopesResponse\x12.\n\x06scopes\x18\x01 \x03(\x0b\x32\x1e.tallystick.authorize.v1.Scope\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"t\n\x12UpdateScopeRequest\x12-\n\x05scope\x18\x01 \x01(\x0b\x32\x1e.tallystick.authorize.v1.Scope\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"D\n\x13UpdateScopeResponse\x12-\n\x05scope\x18\x01 \x01(\x0b\x32\x1e.tallystick.authorize.v1.Scope\"\"\n\x12\x44\x65leteScopeRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13\x44\x65leteScopeResponse2\x94\x04\n\x0cScopeService\x12h\n\x0b\x43reateScope\x12+.tallystick.authorize.v1.CreateScopeRequest\x1a,.tallystick.authorize.v1.CreateScopeResponse\x12_\n\x08GetScope\x12(.tallystick.authorize.v1.GetScopeRequest\x1a).tallystick.authorize.v1.GetScopeResponse\x12\x65\n\nListScopes\x12*.tallystick.authorize.v1.ListScopesRequest\x1a+.tallystick.authorize.v1.ListScopesResponse\x12h\n\x0bUpdateScope\x12+.tallystick.authorize.v1.UpdateScopeRequest\x1a,.tallystick.authorize.v1.UpdateScopeResponse\x12h\n\x0b\x44\x65leteScope\x12+.tallystick.authorize.v1.DeleteScopeRequest\x1a,.tallystick.authorize.v1.DeleteScopeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#tallystick/authorize/v1/scope.proto\x12\x17tallystick.authorize.v1\x1a google/protobuf/field_mask.proto\"*\n\x05\x43over\x12\x10\n\x08resource\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\"k\n\x05Scope\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12.\n\x06\x63overs\x18\x03 \x03(\x0b\x32\x1e.tallystick.authorize.v1.Cover\x12\x0f\n\x07version\x18\x04 \x01(\x03\"C\n\x12\x43reateScopeRequest\x12-\n\x05scope\x18\x01 \x01(\x0b\x32\x1e.tallystick.authorize.v1.Scope\"D\n\x13\x43reateScopeResponse\x12-\n\x05scope\x18\x01 \x01(\x0b\x32\x1e.tallystick.authorize.v1.Scope\"\x1f\n\x0fGetScopeRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x84\x01\n\x10GetScopeResponse\x12-\n\x05scope\x18\x01 \x01(\x0b\x32\x1e.tallystick.authorize.v1.Scope\x12\x41\n\x10\x63overed_services\x18\x02 \x03(\x0b\x32\'.tallystick.authorize.v1.CoveredService\"C\n\x0e\x43overedService\x12\x10\n\x08resource\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x0e\n\x06groups\x18\x03 \x03(\t\":\n\x11ListScopesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"]\n\x12ListScopesResponse\x12.\n\x06scopes\x18\x01 \x03(\x0b\x32\x1e.tallystick.authorize.v1.Scope\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"t\n\x12UpdateScopeRequest\x12-\n\x05scope\x18\x01 \x01(\x0b\x32\x1e.tallystick.authorize.v1.Scope\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"D\n\x13UpdateScopeResponse\x12-\n\x05scope\x18\x01 \x01(\x0b\x32\x1e.tallystick.authorize.v1.Scope\"\"\n\x12\x44\x65leteScopeRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13\x44\x65leteScopeResponse2\x94\x04\n\x0cScopeService\x12h\n\x0b\x43reateScope\x12+.tallystick.authorize.v1.CreateScopeRequest\x1a,.tallystick.authorize.v1.CreateScopeResponse\x12_\n\x08GetScope\x12(.tallystick.authorize.v1.GetScopeRequest\x1a).tallystick.authorize.v1.GetScopeResponse\x12\x65\n\nListScopes\x12*.tallystick.authorize.v1.ListScopesRequest\x1a+.tallystick.authorize.v1.ListScopesResponse\x12h\n\x0bUpdateScope\x12+.tallystick.authorize.v1.UpdateScopeRequest\x1a,.tallystick.authorize.v1.UpdateScopeResponse\x12h\n\x0b\x44\x65leteScope\x12+.tallystick.authorize.v1.DeleteScopeRequest\x1a,.tallystick.authorize.v1.DeleteScopeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,20 +42,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATESCOPERESPONSE']._serialized_end=388
   _globals['_GETSCOPEREQUEST']._serialized_start=390
   _globals['_GETSCOPEREQUEST']._serialized_end=421
-  _globals['_GETSCOPERESPONSE']._serialized_start=423
-  _globals['_GETSCOPERESPONSE']._serialized_end=488
-  _globals['_LISTSCOPESREQUEST']._serialized_start=490
-  _globals['_LISTSCOPESREQUEST']._serialized_end=548
-  _globals['_LISTSCOPESRESPONSE']._serialized_start=550
-  _globals['_LISTSCOPESRESPONSE']._serialized_end=643
-  _globals['_UPDATESCOPEREQUEST']._serialized_start=645
-  _globals['_UPDATESCOPEREQUEST']._serialized_end=761
-  _globals['_UPDATESCOPERESPONSE']._serialized_start=763
-  _globals['_UPDATESCOPERESPONSE']._serialized_end=831
-  _globals['_DELETESCOPEREQUEST']._serialized_start=833
-  _globals['_DELETESCOPEREQUEST']._serialized_end=867
-  _globals['_DELETESCOPERESPONSE']._serialized_start=869
-  _globals['_DELETESCOPERESPONSE']._serialized_end=890
-  _globals['_SCOPESERVICE']._serialized_start=893
-  _globals['_SCOPESERVICE']._serialized_end=1425
+  _globals['_GETSCOPERESPONSE']._serialized_start=424
+  _globals['_GETSCOPERESPONSE']._serialized_end=556
+  _globals['_COVEREDSERVICE']._serialized_start=558
+  _globals['_COVEREDSERVICE']._serialized_end=625
+  _globals['_LISTSCOPESREQUEST']._serialized_start=627
+  _globals['_LISTSCOPESREQUEST']._serialized_end=685
+  _globals['_LISTSCOPESRESPONSE']._serialized_start=687
+  _globals['_LISTSCOPESRESPONSE']._serialized_end=780
+  _globals['_UPDATESCOPEREQUEST']._serialized_start=782
+  _globals['_UPDATESCOPEREQUEST']._serialized_end=898
+  _globals['_UPDATESCOPERESPONSE']._serialized_start=900
+  _globals['_UPDATESCOPERESPONSE']._serialized_end=968
+  _globals['_DELETESCOPEREQUEST']._serialized_start=970
+  _globals['_DELETESCOPEREQUEST']._serialized_end=1004
+  _globals['_DELETESCOPERESPONSE']._serialized_start=1006
+  _globals['_DELETESCOPERESPONSE']._serialized_end=1027
+  _globals['_SCOPESERVICE']._serialized_start=1030
+  _globals['_SCOPESERVICE']._serialized_end=1562
 # @@protoc_insertion_point(module_scope)

@@ -158,22 +158,60 @@ class GetScopeResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SCOPE_FIELD_NUMBER: _builtins.int
+    COVERED_SERVICES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def scope(self) -> Global___Scope:
         """The scope."""
+
+    @_builtins.property
+    def covered_services(self) -> _containers.RepeatedCompositeFieldContainer[Global___CoveredService]:
+        """What it really covers: every registered service that its covers reach, folders opened, by resource and service."""
 
     def __init__(
         self,
         *,
         scope: Global___Scope | None = ...,
+        covered_services: _abc.Iterable[Global___CoveredService] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["covered_services", b"covered_services", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetScopeResponse: _TypeAlias = GetScopeResponse  # noqa: Y015
+
+@_typing.final
+class CoveredService(_message.Message):
+    """CoveredService is a registered service that a scope covers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    resource: _builtins.str
+    """The identifier URI of the protected resource."""
+    service: _builtins.str
+    """The service."""
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The groups that may use it; without any it admits nobody."""
+
+    def __init__(
+        self,
+        *,
+        resource: _builtins.str = ...,
+        service: _builtins.str = ...,
+        groups: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["groups", b"groups", "resource", b"resource", "service", b"service"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CoveredService: _TypeAlias = CoveredService  # noqa: Y015
 
 @_typing.final
 class ListScopesRequest(_message.Message):

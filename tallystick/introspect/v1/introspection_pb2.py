@@ -22,19 +22,46 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,tallystick/introspect/v1/introspection.proto\x12\x18tallystick.introspect.v1\"\"\n\x11IntrospectRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\"\xae\x01\n\x12IntrospectResponse\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\x08\x12\x0e\n\x06scopes\x18\x02 \x03(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08username\x18\x04 \x01(\t\x12\x12\n\ntoken_type\x18\x05 \x01(\t\x12\x0b\n\x03\x65xp\x18\x06 \x01(\x03\x12\x0b\n\x03iat\x18\x07 \x01(\x03\x12\x0b\n\x03sub\x18\x08 \x01(\t\x12\x0b\n\x03\x61ud\x18\t \x03(\t\x12\x0b\n\x03iss\x18\n \x01(\t2\x7f\n\x14IntrospectionService\x12g\n\nIntrospect\x12+.tallystick.introspect.v1.IntrospectRequest\x1a,.tallystick.introspect.v1.IntrospectResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,tallystick/introspect/v1/introspection.proto\x12\x18tallystick.introspect.v1\x1a\x1egoogle/protobuf/duration.proto\"`\n\tFreshness\x12\x14\n\nread_again\x18\x01 \x01(\x08H\x00\x12\x35\n\x10\x61\x63\x63\x65pt_staleness\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00\x42\x06\n\x04wish\"Z\n\x11IntrospectRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x36\n\tfreshness\x18\x02 \x01(\x0b\x32#.tallystick.introspect.v1.Freshness\"\xdc\x01\n\x12IntrospectResponse\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\x08\x12\x0e\n\x06scopes\x18\x02 \x03(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08username\x18\x04 \x01(\t\x12\x12\n\ntoken_type\x18\x05 \x01(\t\x12\x0b\n\x03\x65xp\x18\x06 \x01(\x03\x12\x0b\n\x03iat\x18\x07 \x01(\x03\x12\x0b\n\x03sub\x18\x08 \x01(\t\x12\x0b\n\x03\x61ud\x18\t \x03(\t\x12\x0b\n\x03iss\x18\n \x01(\t\x12,\n\tvalid_for\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\"T\n\x16IntrospectBatchRequest\x12:\n\x05items\x18\x01 \x03(\x0b\x32+.tallystick.introspect.v1.IntrospectRequest\"R\n\x17IntrospectBatchResponse\x12\x37\n\x05items\x18\x01 \x03(\x0b\x32(.tallystick.introspect.v1.IntrospectItem\"\x93\x01\n\x0eIntrospectItem\x12@\n\x08response\x18\x01 \x01(\x0b\x32,.tallystick.introspect.v1.IntrospectResponseH\x00\x12\x34\n\x05\x65rror\x18\x02 \x01(\x0b\x32#.tallystick.introspect.v1.ItemErrorH\x00\x42\t\n\x07outcome\"*\n\tItemError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"c\n\x17IntrospectStreamRequest\x12\n\n\x02id\x18\x01 \x01(\x04\x12<\n\x07request\x18\x02 \x01(\x0b\x32+.tallystick.introspect.v1.IntrospectRequest\"^\n\x18IntrospectStreamResponse\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x36\n\x04item\x18\x02 \x01(\x0b\x32(.tallystick.introspect.v1.IntrospectItem\"~\n\x12\x43heckAccessRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x10\n\x08resource\x18\x02 \x01(\x0c\x12\x0f\n\x07service\x18\x03 \x01(\x0c\x12\x36\n\tfreshness\x18\x04 \x01(\x0b\x32#.tallystick.introspect.v1.Freshness\"\x92\x02\n\x13\x43heckAccessResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12\x30\n\x06\x64\x65nial\x18\x02 \x01(\x0e\x32 .tallystick.introspect.v1.Denial\x12\x0f\n\x07service\x18\x03 \x01(\t\x12\x13\n\x0bhttp_status\x18\x04 \x01(\x05\x12\r\n\x05\x65rror\x18\x05 \x01(\t\x12\x18\n\x10www_authenticate\x18\x06 \x01(\t\x12;\n\x05token\x18\x07 \x01(\x0b\x32,.tallystick.introspect.v1.IntrospectResponse\x12,\n\tvalid_for\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\"H\n\x14\x45xplainAccessRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x10\n\x08resource\x18\x02 \x01(\x0c\x12\x0f\n\x07service\x18\x03 \x01(\x0c\"\x8c\x01\n\x15\x45xplainAccessResponse\x12>\n\x07verdict\x18\x01 \x01(\x0b\x32-.tallystick.introspect.v1.CheckAccessResponse\x12\x33\n\x05steps\x18\x02 \x03(\x0b\x32$.tallystick.introspect.v1.AccessStep\"<\n\nAccessStep\x12\r\n\x05\x63heck\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x0f\n\x07\x66inding\x18\x03 \x01(\t*\x97\x01\n\x06\x44\x65nial\x12\x16\n\x12\x44\x45NIAL_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x45NIAL_TOKEN_INACTIVE\x10\x01\x12\x1a\n\x16\x44\x45NIAL_SERVICE_UNKNOWN\x10\x02\x12\x1d\n\x19\x44\x45NIAL_INSUFFICIENT_SCOPE\x10\x03\x12\x1f\n\x1b\x44\x45NIAL_OWNER_NOT_AUTHORIZED\x10\x04\x32\xd4\x04\n\x14IntrospectionService\x12g\n\nIntrospect\x12+.tallystick.introspect.v1.IntrospectRequest\x1a,.tallystick.introspect.v1.IntrospectResponse\x12v\n\x0fIntrospectBatch\x12\x30.tallystick.introspect.v1.IntrospectBatchRequest\x1a\x31.tallystick.introspect.v1.IntrospectBatchResponse\x12}\n\x10IntrospectStream\x12\x31.tallystick.introspect.v1.IntrospectStreamRequest\x1a\x32.tallystick.introspect.v1.IntrospectStreamResponse(\x01\x30\x01\x12j\n\x0b\x43heckAccess\x12,.tallystick.introspect.v1.CheckAccessRequest\x1a-.tallystick.introspect.v1.CheckAccessResponse\x12p\n\rExplainAccess\x12..tallystick.introspect.v1.ExplainAccessRequest\x1a/.tallystick.introspect.v1.ExplainAccessResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tallystick.introspect.v1.introspection_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_INTROSPECTREQUEST']._serialized_start=74
-  _globals['_INTROSPECTREQUEST']._serialized_end=108
-  _globals['_INTROSPECTRESPONSE']._serialized_start=111
-  _globals['_INTROSPECTRESPONSE']._serialized_end=285
-  _globals['_INTROSPECTIONSERVICE']._serialized_start=287
-  _globals['_INTROSPECTIONSERVICE']._serialized_end=414
+  _globals['_DENIAL']._serialized_start=1765
+  _globals['_DENIAL']._serialized_end=1916
+  _globals['_FRESHNESS']._serialized_start=106
+  _globals['_FRESHNESS']._serialized_end=202
+  _globals['_INTROSPECTREQUEST']._serialized_start=204
+  _globals['_INTROSPECTREQUEST']._serialized_end=294
+  _globals['_INTROSPECTRESPONSE']._serialized_start=297
+  _globals['_INTROSPECTRESPONSE']._serialized_end=517
+  _globals['_INTROSPECTBATCHREQUEST']._serialized_start=519
+  _globals['_INTROSPECTBATCHREQUEST']._serialized_end=603
+  _globals['_INTROSPECTBATCHRESPONSE']._serialized_start=605
+  _globals['_INTROSPECTBATCHRESPONSE']._serialized_end=687
+  _globals['_INTROSPECTITEM']._serialized_start=690
+  _globals['_INTROSPECTITEM']._serialized_end=837
+  _globals['_ITEMERROR']._serialized_start=839
+  _globals['_ITEMERROR']._serialized_end=881
+  _globals['_INTROSPECTSTREAMREQUEST']._serialized_start=883
+  _globals['_INTROSPECTSTREAMREQUEST']._serialized_end=982
+  _globals['_INTROSPECTSTREAMRESPONSE']._serialized_start=984
+  _globals['_INTROSPECTSTREAMRESPONSE']._serialized_end=1078
+  _globals['_CHECKACCESSREQUEST']._serialized_start=1080
+  _globals['_CHECKACCESSREQUEST']._serialized_end=1206
+  _globals['_CHECKACCESSRESPONSE']._serialized_start=1209
+  _globals['_CHECKACCESSRESPONSE']._serialized_end=1483
+  _globals['_EXPLAINACCESSREQUEST']._serialized_start=1485
+  _globals['_EXPLAINACCESSREQUEST']._serialized_end=1557
+  _globals['_EXPLAINACCESSRESPONSE']._serialized_start=1560
+  _globals['_EXPLAINACCESSRESPONSE']._serialized_end=1700
+  _globals['_ACCESSSTEP']._serialized_start=1702
+  _globals['_ACCESSSTEP']._serialized_end=1762
+  _globals['_INTROSPECTIONSERVICE']._serialized_start=1919
+  _globals['_INTROSPECTIONSERVICE']._serialized_end=2515
 # @@protoc_insertion_point(module_scope)

@@ -5,8 +5,10 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -18,6 +20,68 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Denial:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DenialEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Denial.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DENIAL_UNSPECIFIED: _Denial.ValueType  # 0
+    """None has failed."""
+    DENIAL_TOKEN_INACTIVE: _Denial.ValueType  # 1
+    """The token is not live, or not for this resource."""
+    DENIAL_SERVICE_UNKNOWN: _Denial.ValueType  # 2
+    """The resource offers no such service, or the path could be read in two ways."""
+    DENIAL_INSUFFICIENT_SCOPE: _Denial.ValueType  # 3
+    """No scope of the token covers the service."""
+    DENIAL_OWNER_NOT_AUTHORIZED: _Denial.ValueType  # 4
+    """The owner of the token is in none of the groups that may use the service."""
+
+class Denial(_Denial, metaclass=_DenialEnumTypeWrapper):
+    """Denial is the first of the checks that failed."""
+
+DENIAL_UNSPECIFIED: Denial.ValueType  # 0
+"""None has failed."""
+DENIAL_TOKEN_INACTIVE: Denial.ValueType  # 1
+"""The token is not live, or not for this resource."""
+DENIAL_SERVICE_UNKNOWN: Denial.ValueType  # 2
+"""The resource offers no such service, or the path could be read in two ways."""
+DENIAL_INSUFFICIENT_SCOPE: Denial.ValueType  # 3
+"""No scope of the token covers the service."""
+DENIAL_OWNER_NOT_AUTHORIZED: Denial.ValueType  # 4
+"""The owner of the token is in none of the groups that may use the service."""
+Global___Denial: _TypeAlias = Denial  # noqa: Y015
+
+@_typing.final
+class Freshness(_message.Message):
+    """Freshness is how recent an answer must be. Without one, nothing that was over when the call began is called live."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    READ_AGAIN_FIELD_NUMBER: _builtins.int
+    ACCEPT_STALENESS_FIELD_NUMBER: _builtins.int
+    read_again: _builtins.bool
+    """The answer is read from the database for this very call; must be true."""
+    @_builtins.property
+    def accept_staleness(self) -> _duration_pb2.Duration:
+        """What was true at most this long ago will do, up to 60 seconds, even where revocations are no longer heard of."""
+
+    def __init__(
+        self,
+        *,
+        read_again: _builtins.bool = ...,
+        accept_staleness: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accept_staleness", b"accept_staleness", "read_again", b"read_again", "wish", b"wish"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_staleness", b"accept_staleness", "read_again", b"read_again", "wish", b"wish"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_wish: _TypeAlias = _typing.Literal["read_again", "accept_staleness"]  # noqa: Y015
+    _WhichOneofArgType_wish: _TypeAlias = _typing.Literal["wish", b"wish"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_wish) -> _WhichOneofReturnType_wish | None: ...
+
+Global___Freshness: _TypeAlias = Freshness  # noqa: Y015
+
 @_typing.final
 class IntrospectRequest(_message.Message):
     """IntrospectRequest holds the token to ask about."""
@@ -25,16 +89,22 @@ class IntrospectRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TOKEN_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
     token: _builtins.bytes
     """The token as it was presented; any bytes."""
+    @_builtins.property
+    def freshness(self) -> Global___Freshness:
+        """How recent the answer must be."""
+
     def __init__(
         self,
         *,
         token: _builtins.bytes = ...,
+        freshness: Global___Freshness | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -56,6 +126,7 @@ class IntrospectResponse(_message.Message):
     SUB_FIELD_NUMBER: _builtins.int
     AUD_FIELD_NUMBER: _builtins.int
     ISS_FIELD_NUMBER: _builtins.int
+    VALID_FOR_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     """Whether the token is live and this caller may know of it."""
     client_id: _builtins.str
@@ -74,11 +145,17 @@ class IntrospectResponse(_message.Message):
     """The issuer."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What it may be used for, now."""
+        """What it may be used for at the caller's resource, now."""
 
     @_builtins.property
     def aud(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The protected resources that it is meant for, or the issuer."""
+
+    @_builtins.property
+    def valid_for(self) -> _duration_pb2.Duration:
+        """How long the caller may go by this answer without asking again, counted from when it SENT the request. Zero when it
+        must ask each time.
+        """
 
     def __init__(
         self,
@@ -93,11 +170,356 @@ class IntrospectResponse(_message.Message):
         sub: _builtins.str = ...,
         aud: _abc.Iterable[_builtins.str] | None = ...,
         iss: _builtins.str = ...,
+        valid_for: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["valid_for", b"valid_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "aud", b"aud", "client_id", b"client_id", "exp", b"exp", "iat", b"iat", "iss", b"iss", "scopes", b"scopes", "sub", b"sub", "token_type", b"token_type", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "aud", b"aud", "client_id", b"client_id", "exp", b"exp", "iat", b"iat", "iss", b"iss", "scopes", b"scopes", "sub", b"sub", "token_type", b"token_type", "username", b"username", "valid_for", b"valid_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___IntrospectResponse: _TypeAlias = IntrospectResponse  # noqa: Y015
+
+@_typing.final
+class IntrospectBatchRequest(_message.Message):
+    """IntrospectBatchRequest holds questions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___IntrospectRequest]:
+        """The questions, 1,000 at the most."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___IntrospectRequest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IntrospectBatchRequest: _TypeAlias = IntrospectBatchRequest  # noqa: Y015
+
+@_typing.final
+class IntrospectBatchResponse(_message.Message):
+    """IntrospectBatchResponse holds the answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___IntrospectItem]:
+        """The answers, in the order of the questions."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___IntrospectItem] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IntrospectBatchResponse: _TypeAlias = IntrospectBatchResponse  # noqa: Y015
+
+@_typing.final
+class IntrospectItem(_message.Message):
+    """IntrospectItem is the answer to one question of several."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESPONSE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def response(self) -> Global___IntrospectResponse:
+        """The answer."""
+
+    @_builtins.property
+    def error(self) -> Global___ItemError:
+        """Why there is none."""
+
+    def __init__(
+        self,
+        *,
+        response: Global___IntrospectResponse | None = ...,
+        error: Global___ItemError | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "outcome", b"outcome", "response", b"response"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "outcome", b"outcome", "response", b"response"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["response", "error"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___IntrospectItem: _TypeAlias = IntrospectItem  # noqa: Y015
+
+@_typing.final
+class ItemError(_message.Message):
+    """ItemError says why one question of several has no answer. It is no verdict."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    code: _builtins.int
+    """The status that the question would have had as a call of its own (google.rpc.Code)."""
+    message: _builtins.str
+    """The reason for people."""
+    def __init__(
+        self,
+        *,
+        code: _builtins.int = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ItemError: _TypeAlias = ItemError  # noqa: Y015
+
+@_typing.final
+class IntrospectStreamRequest(_message.Message):
+    """IntrospectStreamRequest is one question of a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Comes back with the answer; chosen by the caller."""
+    @_builtins.property
+    def request(self) -> Global___IntrospectRequest:
+        """The question."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        request: Global___IntrospectRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IntrospectStreamRequest: _TypeAlias = IntrospectStreamRequest  # noqa: Y015
+
+@_typing.final
+class IntrospectStreamResponse(_message.Message):
+    """IntrospectStreamResponse is one answer of a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ITEM_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """The id of the question."""
+    @_builtins.property
+    def item(self) -> Global___IntrospectItem:
+        """The answer, or why there is none."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        item: Global___IntrospectItem | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "item", b"item"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IntrospectStreamResponse: _TypeAlias = IntrospectStreamResponse  # noqa: Y015
+
+@_typing.final
+class CheckAccessRequest(_message.Message):
+    """CheckAccessRequest names a token and what it shall be used for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    token: _builtins.bytes
+    """The token as it was presented; any bytes."""
+    resource: _builtins.bytes
+    """The identifier URI of a protected resource of the caller's."""
+    service: _builtins.bytes
+    """What is requested of it: `POST /photos.v1.Albums/Get`, or `GET /albums/7?page=2`. Without a method it means POST, as
+    gRPC does. The path as it came, never normalised.
+    """
+    @_builtins.property
+    def freshness(self) -> Global___Freshness:
+        """How recent the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        token: _builtins.bytes = ...,
+        resource: _builtins.bytes = ...,
+        service: _builtins.bytes = ...,
+        freshness: Global___Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "resource", b"resource", "service", b"service", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckAccessRequest: _TypeAlias = CheckAccessRequest  # noqa: Y015
+
+@_typing.final
+class CheckAccessResponse(_message.Message):
+    """CheckAccessResponse is the verdict on one use of a token."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALLOWED_FIELD_NUMBER: _builtins.int
+    DENIAL_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    HTTP_STATUS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    WWW_AUTHENTICATE_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    VALID_FOR_FIELD_NUMBER: _builtins.int
+    allowed: _builtins.bool
+    """Whether the request may be served."""
+    denial: Global___Denial.ValueType
+    """Why not."""
+    service: _builtins.str
+    """The registered service that the request is for; empty when none was found, or the token is not live."""
+    http_status: _builtins.int
+    """What HTTP answers: 200, 401 or 403."""
+    error: _builtins.str
+    """The error code (RFC 6750 §3.1); empty when allowed, and when asking for another token would not help."""
+    www_authenticate: _builtins.str
+    """The value of WWW-Authenticate (RFC 6750 §3) for a request that is not served; empty when allowed."""
+    @_builtins.property
+    def token(self) -> Global___IntrospectResponse:
+        """The token, if it is live and for this resource; else inactive and nothing more."""
+
+    @_builtins.property
+    def valid_for(self) -> _duration_pb2.Duration:
+        """How long this verdict holds for this token, resource and service, counted from when the caller SENT the request."""
+
+    def __init__(
+        self,
+        *,
+        allowed: _builtins.bool = ...,
+        denial: Global___Denial.ValueType = ...,
+        service: _builtins.str = ...,
+        http_status: _builtins.int = ...,
+        error: _builtins.str = ...,
+        www_authenticate: _builtins.str = ...,
+        token: Global___IntrospectResponse | None = ...,
+        valid_for: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["token", b"token", "valid_for", b"valid_for"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "denial", b"denial", "error", b"error", "http_status", b"http_status", "service", b"service", "token", b"token", "valid_for", b"valid_for", "www_authenticate", b"www_authenticate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckAccessResponse: _TypeAlias = CheckAccessResponse  # noqa: Y015
+
+@_typing.final
+class ExplainAccessRequest(_message.Message):
+    """ExplainAccessRequest names a token and what it would be used for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    token: _builtins.bytes
+    """The token; any bytes."""
+    resource: _builtins.bytes
+    """The identifier URI of a protected resource."""
+    service: _builtins.bytes
+    """What would be requested of it, as for CheckAccess."""
+    def __init__(
+        self,
+        *,
+        token: _builtins.bytes = ...,
+        resource: _builtins.bytes = ...,
+        service: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resource", b"resource", "service", b"service", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainAccessRequest: _TypeAlias = ExplainAccessRequest  # noqa: Y015
+
+@_typing.final
+class ExplainAccessResponse(_message.Message):
+    """ExplainAccessResponse is the verdict and how it came about."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICT_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def verdict(self) -> Global___CheckAccessResponse:
+        """What CheckAccess says; its answer does not hold for any time."""
+
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccessStep]:
+        """Every check in its order, the first that failed last."""
+
+    def __init__(
+        self,
+        *,
+        verdict: Global___CheckAccessResponse | None = ...,
+        steps: _abc.Iterable[Global___AccessStep] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["steps", b"steps", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainAccessResponse: _TypeAlias = ExplainAccessResponse  # noqa: Y015
+
+@_typing.final
+class AccessStep(_message.Message):
+    """AccessStep is one check."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECK_FIELD_NUMBER: _builtins.int
+    PASSED_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
+    check: _builtins.str
+    """What was checked: `token`, `client`, `grant`, `owner`, `audience`, `service`, `scope` or `group`."""
+    passed: _builtins.bool
+    """Whether it passed."""
+    finding: _builtins.str
+    """What was found, for people."""
+    def __init__(
+        self,
+        *,
+        check: _builtins.str = ...,
+        passed: _builtins.bool = ...,
+        finding: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "finding", b"finding", "passed", b"passed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccessStep: _TypeAlias = AccessStep  # noqa: Y015

@@ -26,9 +26,16 @@ if _version_not_supported:
 
 
 class IntrospectionServiceStub(object):
-    """IntrospectionService tells a resource server about a token (RFC 7662). The caller sends, as metadata
-    `authorization`, its client credentials (`Basic …`) or an access token of its own with the scope introspect
-    (`Bearer …`).
+    """IntrospectionService tells a resource server about a token (RFC 7662), and whether it is good for a service. The
+    caller sends, as metadata `authorization`, its client credentials (`Basic …`) or an access token of its own with the
+    scope introspect (`Bearer …`).
+
+    An answer never says that something is live which was over when the call began, unless the caller accepts that. A
+    store that cannot be asked is an error, never a verdict.
+
+    Errors of every method: UNAUTHENTICATED when the caller is not known, PERMISSION_DENIED when it may not ask,
+    INVALID_ARGUMENT for what is no question, RESOURCE_EXHAUSTED when the caller asks more than its share, UNAVAILABLE
+    when the answer cannot be known.
     """
 
     def __init__(self, channel):
@@ -42,19 +49,74 @@ class IntrospectionServiceStub(object):
                 request_serializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectRequest.SerializeToString,
                 response_deserializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectResponse.FromString,
                 _registered_method=True)
+        self.IntrospectBatch = channel.unary_unary(
+                '/tallystick.introspect.v1.IntrospectionService/IntrospectBatch',
+                request_serializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectBatchRequest.SerializeToString,
+                response_deserializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectBatchResponse.FromString,
+                _registered_method=True)
+        self.IntrospectStream = channel.stream_stream(
+                '/tallystick.introspect.v1.IntrospectionService/IntrospectStream',
+                request_serializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectStreamRequest.SerializeToString,
+                response_deserializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectStreamResponse.FromString,
+                _registered_method=True)
+        self.CheckAccess = channel.unary_unary(
+                '/tallystick.introspect.v1.IntrospectionService/CheckAccess',
+                request_serializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.CheckAccessRequest.SerializeToString,
+                response_deserializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.CheckAccessResponse.FromString,
+                _registered_method=True)
+        self.ExplainAccess = channel.unary_unary(
+                '/tallystick.introspect.v1.IntrospectionService/ExplainAccess',
+                request_serializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.ExplainAccessRequest.SerializeToString,
+                response_deserializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.ExplainAccessResponse.FromString,
+                _registered_method=True)
 
 
 class IntrospectionServiceServicer(object):
-    """IntrospectionService tells a resource server about a token (RFC 7662). The caller sends, as metadata
-    `authorization`, its client credentials (`Basic …`) or an access token of its own with the scope introspect
-    (`Bearer …`).
+    """IntrospectionService tells a resource server about a token (RFC 7662), and whether it is good for a service. The
+    caller sends, as metadata `authorization`, its client credentials (`Basic …`) or an access token of its own with the
+    scope introspect (`Bearer …`).
+
+    An answer never says that something is live which was over when the call began, unless the caller accepts that. A
+    store that cannot be asked is an error, never a verdict.
+
+    Errors of every method: UNAUTHENTICATED when the caller is not known, PERMISSION_DENIED when it may not ask,
+    INVALID_ARGUMENT for what is no question, RESOURCE_EXHAUSTED when the caller asks more than its share, UNAVAILABLE
+    when the answer cannot be known.
     """
 
     def Introspect(self, request, context):
         """Introspect says whether a token is live and what it stands for. A token that is unknown, expired, revoked,
         malformed or not this caller's business is a normal answer: inactive, and nothing more.
-        Errors: UNAUTHENTICATED when the caller is not known, PERMISSION_DENIED when it may not ask, INVALID_ARGUMENT
-        without a token, UNAVAILABLE when the answer cannot be known.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IntrospectBatch(self, request, context):
+        """IntrospectBatch answers up to 1,000 questions, each by itself: what is wrong with one harms no other.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IntrospectStream(self, request_iterator, context):
+        """IntrospectStream answers questions as they come, for gateways and consumers that ask all the time. Answers come in
+        the order of the questions. The service ends a stream from time to time: open another.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckAccess(self, request, context):
+        """CheckAccess answers what a resource server has to know before it serves a request: is the token live, does its
+        scope cover the service, may its owner use it. PERMISSION_DENIED for a resource that is not the caller's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainAccess(self, request, context):
+        """ExplainAccess says step by step why a call would be allowed or denied. For operators.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -68,6 +130,26 @@ def add_IntrospectionServiceServicer_to_server(servicer, server):
                     request_deserializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectRequest.FromString,
                     response_serializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectResponse.SerializeToString,
             ),
+            'IntrospectBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.IntrospectBatch,
+                    request_deserializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectBatchRequest.FromString,
+                    response_serializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectBatchResponse.SerializeToString,
+            ),
+            'IntrospectStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.IntrospectStream,
+                    request_deserializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectStreamRequest.FromString,
+                    response_serializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectStreamResponse.SerializeToString,
+            ),
+            'CheckAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckAccess,
+                    request_deserializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.CheckAccessRequest.FromString,
+                    response_serializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.CheckAccessResponse.SerializeToString,
+            ),
+            'ExplainAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainAccess,
+                    request_deserializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.ExplainAccessRequest.FromString,
+                    response_serializer=tallystick_dot_introspect_dot_v1_dot_introspection__pb2.ExplainAccessResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'tallystick.introspect.v1.IntrospectionService', rpc_method_handlers)
@@ -77,9 +159,16 @@ def add_IntrospectionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IntrospectionService(object):
-    """IntrospectionService tells a resource server about a token (RFC 7662). The caller sends, as metadata
-    `authorization`, its client credentials (`Basic …`) or an access token of its own with the scope introspect
-    (`Bearer …`).
+    """IntrospectionService tells a resource server about a token (RFC 7662), and whether it is good for a service. The
+    caller sends, as metadata `authorization`, its client credentials (`Basic …`) or an access token of its own with the
+    scope introspect (`Bearer …`).
+
+    An answer never says that something is live which was over when the call began, unless the caller accepts that. A
+    store that cannot be asked is an error, never a verdict.
+
+    Errors of every method: UNAUTHENTICATED when the caller is not known, PERMISSION_DENIED when it may not ask,
+    INVALID_ARGUMENT for what is no question, RESOURCE_EXHAUSTED when the caller asks more than its share, UNAVAILABLE
+    when the answer cannot be known.
     """
 
     @staticmethod
@@ -99,6 +188,114 @@ class IntrospectionService(object):
             '/tallystick.introspect.v1.IntrospectionService/Introspect',
             tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectRequest.SerializeToString,
             tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IntrospectBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallystick.introspect.v1.IntrospectionService/IntrospectBatch',
+            tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectBatchRequest.SerializeToString,
+            tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IntrospectStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/tallystick.introspect.v1.IntrospectionService/IntrospectStream',
+            tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectStreamRequest.SerializeToString,
+            tallystick_dot_introspect_dot_v1_dot_introspection__pb2.IntrospectStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallystick.introspect.v1.IntrospectionService/CheckAccess',
+            tallystick_dot_introspect_dot_v1_dot_introspection__pb2.CheckAccessRequest.SerializeToString,
+            tallystick_dot_introspect_dot_v1_dot_introspection__pb2.CheckAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tallystick.introspect.v1.IntrospectionService/ExplainAccess',
+            tallystick_dot_introspect_dot_v1_dot_introspection__pb2.ExplainAccessRequest.SerializeToString,
+            tallystick_dot_introspect_dot_v1_dot_introspection__pb2.ExplainAccessResponse.FromString,
             options,
             channel_credentials,
             insecure,

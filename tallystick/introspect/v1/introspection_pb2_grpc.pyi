@@ -27,9 +27,16 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class IntrospectionServiceStub:
-    """IntrospectionService tells a resource server about a token (RFC 7662). The caller sends, as metadata
-    `authorization`, its client credentials (`Basic …`) or an access token of its own with the scope introspect
-    (`Bearer …`).
+    """IntrospectionService tells a resource server about a token (RFC 7662), and whether it is good for a service. The
+    caller sends, as metadata `authorization`, its client credentials (`Basic …`) or an access token of its own with the
+    scope introspect (`Bearer …`).
+
+    An answer never says that something is live which was over when the call began, unless the caller accepts that. A
+    store that cannot be asked is an error, never a verdict.
+
+    Errors of every method: UNAUTHENTICATED when the caller is not known, PERMISSION_DENIED when it may not ask,
+    INVALID_ARGUMENT for what is no question, RESOURCE_EXHAUSTED when the caller asks more than its share, UNAVAILABLE
+    when the answer cannot be known.
     """
 
     @_typing.overload
@@ -39,29 +46,63 @@ class IntrospectionServiceStub:
     Introspect: _grpc.UnaryUnaryMultiCallable[_introspection_pb2.IntrospectRequest, _introspection_pb2.IntrospectResponse]
     """Introspect says whether a token is live and what it stands for. A token that is unknown, expired, revoked,
     malformed or not this caller's business is a normal answer: inactive, and nothing more.
-    Errors: UNAUTHENTICATED when the caller is not known, PERMISSION_DENIED when it may not ask, INVALID_ARGUMENT
-    without a token, UNAVAILABLE when the answer cannot be known.
     """
+    IntrospectBatch: _grpc.UnaryUnaryMultiCallable[_introspection_pb2.IntrospectBatchRequest, _introspection_pb2.IntrospectBatchResponse]
+    """IntrospectBatch answers up to 1,000 questions, each by itself: what is wrong with one harms no other."""
+    IntrospectStream: _grpc.StreamStreamMultiCallable[_introspection_pb2.IntrospectStreamRequest, _introspection_pb2.IntrospectStreamResponse]
+    """IntrospectStream answers questions as they come, for gateways and consumers that ask all the time. Answers come in
+    the order of the questions. The service ends a stream from time to time: open another.
+    """
+    CheckAccess: _grpc.UnaryUnaryMultiCallable[_introspection_pb2.CheckAccessRequest, _introspection_pb2.CheckAccessResponse]
+    """CheckAccess answers what a resource server has to know before it serves a request: is the token live, does its
+    scope cover the service, may its owner use it. PERMISSION_DENIED for a resource that is not the caller's.
+    """
+    ExplainAccess: _grpc.UnaryUnaryMultiCallable[_introspection_pb2.ExplainAccessRequest, _introspection_pb2.ExplainAccessResponse]
+    """ExplainAccess says step by step why a call would be allowed or denied. For operators."""
 
 @_typing.type_check_only
 class IntrospectionServiceAsyncStub(IntrospectionServiceStub):
-    """IntrospectionService tells a resource server about a token (RFC 7662). The caller sends, as metadata
-    `authorization`, its client credentials (`Basic …`) or an access token of its own with the scope introspect
-    (`Bearer …`).
+    """IntrospectionService tells a resource server about a token (RFC 7662), and whether it is good for a service. The
+    caller sends, as metadata `authorization`, its client credentials (`Basic …`) or an access token of its own with the
+    scope introspect (`Bearer …`).
+
+    An answer never says that something is live which was over when the call began, unless the caller accepts that. A
+    store that cannot be asked is an error, never a verdict.
+
+    Errors of every method: UNAUTHENTICATED when the caller is not known, PERMISSION_DENIED when it may not ask,
+    INVALID_ARGUMENT for what is no question, RESOURCE_EXHAUSTED when the caller asks more than its share, UNAVAILABLE
+    when the answer cannot be known.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Introspect: _aio.UnaryUnaryMultiCallable[_introspection_pb2.IntrospectRequest, _introspection_pb2.IntrospectResponse]  # type: ignore[assignment]
     """Introspect says whether a token is live and what it stands for. A token that is unknown, expired, revoked,
     malformed or not this caller's business is a normal answer: inactive, and nothing more.
-    Errors: UNAUTHENTICATED when the caller is not known, PERMISSION_DENIED when it may not ask, INVALID_ARGUMENT
-    without a token, UNAVAILABLE when the answer cannot be known.
     """
+    IntrospectBatch: _aio.UnaryUnaryMultiCallable[_introspection_pb2.IntrospectBatchRequest, _introspection_pb2.IntrospectBatchResponse]  # type: ignore[assignment]
+    """IntrospectBatch answers up to 1,000 questions, each by itself: what is wrong with one harms no other."""
+    IntrospectStream: _aio.StreamStreamMultiCallable[_introspection_pb2.IntrospectStreamRequest, _introspection_pb2.IntrospectStreamResponse]  # type: ignore[assignment]
+    """IntrospectStream answers questions as they come, for gateways and consumers that ask all the time. Answers come in
+    the order of the questions. The service ends a stream from time to time: open another.
+    """
+    CheckAccess: _aio.UnaryUnaryMultiCallable[_introspection_pb2.CheckAccessRequest, _introspection_pb2.CheckAccessResponse]  # type: ignore[assignment]
+    """CheckAccess answers what a resource server has to know before it serves a request: is the token live, does its
+    scope cover the service, may its owner use it. PERMISSION_DENIED for a resource that is not the caller's.
+    """
+    ExplainAccess: _aio.UnaryUnaryMultiCallable[_introspection_pb2.ExplainAccessRequest, _introspection_pb2.ExplainAccessResponse]  # type: ignore[assignment]
+    """ExplainAccess says step by step why a call would be allowed or denied. For operators."""
 
 class IntrospectionServiceServicer(metaclass=_abc_1.ABCMeta):
-    """IntrospectionService tells a resource server about a token (RFC 7662). The caller sends, as metadata
-    `authorization`, its client credentials (`Basic …`) or an access token of its own with the scope introspect
-    (`Bearer …`).
+    """IntrospectionService tells a resource server about a token (RFC 7662), and whether it is good for a service. The
+    caller sends, as metadata `authorization`, its client credentials (`Basic …`) or an access token of its own with the
+    scope introspect (`Bearer …`).
+
+    An answer never says that something is live which was over when the call began, unless the caller accepts that. A
+    store that cannot be asked is an error, never a verdict.
+
+    Errors of every method: UNAUTHENTICATED when the caller is not known, PERMISSION_DENIED when it may not ask,
+    INVALID_ARGUMENT for what is no question, RESOURCE_EXHAUSTED when the caller asks more than its share, UNAVAILABLE
+    when the answer cannot be known.
     """
 
     @_abc_1.abstractmethod
@@ -72,8 +113,42 @@ class IntrospectionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_introspection_pb2.IntrospectResponse, _abc.Awaitable[_introspection_pb2.IntrospectResponse]]:
         """Introspect says whether a token is live and what it stands for. A token that is unknown, expired, revoked,
         malformed or not this caller's business is a normal answer: inactive, and nothing more.
-        Errors: UNAUTHENTICATED when the caller is not known, PERMISSION_DENIED when it may not ask, INVALID_ARGUMENT
-        without a token, UNAVAILABLE when the answer cannot be known.
         """
+
+    @_abc_1.abstractmethod
+    def IntrospectBatch(
+        self,
+        request: _introspection_pb2.IntrospectBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_introspection_pb2.IntrospectBatchResponse, _abc.Awaitable[_introspection_pb2.IntrospectBatchResponse]]:
+        """IntrospectBatch answers up to 1,000 questions, each by itself: what is wrong with one harms no other."""
+
+    @_abc_1.abstractmethod
+    def IntrospectStream(
+        self,
+        request_iterator: _MaybeAsyncIterator[_introspection_pb2.IntrospectStreamRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_introspection_pb2.IntrospectStreamResponse], _abc.AsyncIterator[_introspection_pb2.IntrospectStreamResponse]]:
+        """IntrospectStream answers questions as they come, for gateways and consumers that ask all the time. Answers come in
+        the order of the questions. The service ends a stream from time to time: open another.
+        """
+
+    @_abc_1.abstractmethod
+    def CheckAccess(
+        self,
+        request: _introspection_pb2.CheckAccessRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_introspection_pb2.CheckAccessResponse, _abc.Awaitable[_introspection_pb2.CheckAccessResponse]]:
+        """CheckAccess answers what a resource server has to know before it serves a request: is the token live, does its
+        scope cover the service, may its owner use it. PERMISSION_DENIED for a resource that is not the caller's.
+        """
+
+    @_abc_1.abstractmethod
+    def ExplainAccess(
+        self,
+        request: _introspection_pb2.ExplainAccessRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_introspection_pb2.ExplainAccessResponse, _abc.Awaitable[_introspection_pb2.ExplainAccessResponse]]:
+        """ExplainAccess says step by step why a call would be allowed or denied. For operators."""
 
 def add_IntrospectionServiceServicer_to_server(servicer: IntrospectionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -11,7 +11,7 @@ from services.authorize.pages.accept_language import preferred_language
 from services.authorize.pages.destination import Destination
 from services.authorize.pages.display_text import display_text
 from services.authorize.registry.page import page_request
-from services.authorize.registry.service_name import MalformedServiceName, parse_service_name
+from tallystick.oauth2.service_name import MalformedServiceName, parse_service_name
 from services.token.grant_page import position
 from tallystick.oauth2.audience import is_resource_identifier, target
 from tallystick.oauth2.authorization_code import parse_authorization_code

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.authorize.registry.service_name import LIMIT, MalformedServiceName, parse_service_name
+from tallystick.oauth2.service_name import LIMIT, MalformedServiceName, parse_service_name
 
 
 @pytest.mark.parametrize(
