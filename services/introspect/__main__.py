@@ -4,13 +4,16 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
+from threading import BoundedSemaphore
 
-from services.introspect.adapters.postgres_callers import PostgresCallers
-from services.introspect.adapters.postgres_records import PostgresRecords
+from services.introspect.adapters.postgres_callers import CallerReads
+from services.introspect.adapters.postgres_records import AccessTokenReads, PolicyReads, RefreshTokenReads
+from services.introspect.batched_reads import BatchedReads, Found, Key, ReadsTogether
 from services.introspect.caller_authentication import CallerAuthentication
 from services.introspect.endpoints import IntrospectionEndpoint
 from services.introspect.introspection import Introspect
+from services.introspect.leased_records import LeasedRecords, Reading
 from services.introspect.rpc import IntrospectionService, ResourceServers
 from services.introspect.settings import IntrospectSettings
 from tallystick.introspect.v1 import introspection_pb2_grpc
@@ -18,14 +21,18 @@ from tallystick.runtime import lifecycle, log
 from tallystick.runtime.cors import CrossOrigin
 from tallystick.runtime.failure_throttle import FailureThrottle
 from tallystick.runtime.grpc_server import sync_server
+from tallystick.runtime.lease.boot_clock import boot_seconds
+from tallystick.runtime.lease.follower import Follower
 from tallystick.runtime.oauth_http import oauth_app
 from tallystick.runtime.postgres import SyncPostgres
 from tallystick.runtime.randomness import SystemRandomness
 from tallystick.runtime.sync_service import serve
 
-# Together as many as the pool has connections by default, so that no question waits for another's.
-_GRPC_THREADS = 6
-_HTTP_THREADS = 4
+# Threads cost little while they are idle. Of those that serve calls some never wait for Postgres, so that what memory
+# can answer is answered however slow Postgres is; each of the two kinds has more threads than there are places to wait.
+_GRPC_THREADS = 64
+_HTTP_THREADS = 64
+_PLACES_TO_WAIT = 48
 
 
 async def serve_introspect() -> None:
@@ -33,14 +40,18 @@ async def serve_introspect() -> None:
     settings = IntrospectSettings.read(os.environ)
     log.configure(settings.service, settings.log_level)
     randomness = SystemRandomness()
-    postgres = SyncPostgres(
-        settings.postgres_dsn.get_secret_value(), name=settings.service, size=settings.postgres_pool_size
-    )
-    with closing(postgres), ThreadPoolExecutor(_HTTP_THREADS, thread_name_prefix="http") as threads:
+    dsn = settings.postgres_dsn.get_secret_value()
+    with ExitStack() as resources:
+        postgres = resources.enter_context(
+            closing(SyncPostgres(dsn, name=settings.service, size=settings.postgres_pool_size))
+        )
         postgres.open()
-        records = PostgresRecords(postgres)
+        follower = resources.enter_context(closing(Follower(dsn, name=settings.service)))
+        follower.start()
+        records = _records(settings, postgres, follower, resources)
+        threads = resources.enter_context(ThreadPoolExecutor(_HTTP_THREADS, thread_name_prefix="http"))
         throttle = FailureThrottle(time.monotonic, per_source=settings.secret_failures_per_source)
-        authentication = CallerAuthentication(PostgresCallers(postgres), records, settings.issuer, throttle)
+        authentication = CallerAuthentication(records, records, settings.issuer, throttle)
         introspect = Introspect(records, settings.issuer)
 
         app = oauth_app(settings, randomness, CrossOrigin())
@@ -48,6 +59,31 @@ async def serve_introspect() -> None:
         grpc_ = sync_server(ResourceServers(authentication), randomness, threads=_GRPC_THREADS)
         introspection_pb2_grpc.add_IntrospectionServiceServicer_to_server(IntrospectionService(introspect), grpc_)
         await serve(settings, app, grpc_)
+
+
+def _records(
+    settings: IntrospectSettings, postgres: SyncPostgres, follower: Follower, resources: ExitStack
+) -> LeasedRecords:
+    places = BoundedSemaphore(_PLACES_TO_WAIT)
+
+    def batched(read: ReadsTogether[Key, Found]) -> BatchedReads[Key, Found]:
+        reads = BatchedReads(read, lambda: follower.view, boot_seconds, places, postgres.renew)
+        reads.start()
+        return resources.enter_context(closing(reads))
+
+    reading = Reading(
+        tokens=batched(AccessTokenReads(postgres)),
+        refresh_tokens=batched(RefreshTokenReads(postgres)),
+        policies=batched(PolicyReads(postgres)),
+        callers=batched(CallerReads(postgres)),
+    )
+    return LeasedRecords(
+        reading,
+        lambda: follower.view,
+        boot_seconds,
+        issuer=settings.issuer,
+        room=settings.remembered_tokens,
+    )
 
 
 if __name__ == "__main__":

@@ -1,16 +1,18 @@
 """Who may ask (RFC 7662 §2.1): a client with its credentials, or with an access token of its own for that purpose."""
 
 from services.introspect.introspection import live_scopes
+from services.introspect.model import LEASED, Known
 from services.introspect.ports import CallerRecords, TokenRecords
 from tallystick.oauth2.bearer_token import bearer_token
 from tallystick.oauth2.client import AuthMethod
 from tallystick.oauth2.client_authentication import PresentedCredentials, authenticate, presented_credentials
 from tallystick.oauth2.errors import InsufficientScope, InvalidClient, InvalidRequest, InvalidToken
-from tallystick.oauth2.opaque_token import parse_access_token
+from tallystick.oauth2.opaque_token import AccessToken, parse_access_token
 from tallystick.oauth2.parameters import Parameters
 from tallystick.oauth2.scope import INTROSPECT
 from tallystick.runtime import client_address
 from tallystick.runtime.failure_throttle import FailureThrottle
+from tallystick.runtime.failures import Failure
 
 
 class CallerAuthentication:
@@ -52,8 +54,9 @@ class CallerAuthentication:
 
     def _by_token(self, text: str) -> str:
         token = parse_access_token(text)
-        record = None if token is None else self._tokens.access_token(token)
-        scopes = () if record is None else live_scopes(record)
+        known = None if token is None else self._known(token)
+        record = None if known is None else known.record
+        scopes = () if known is None or record is None else live_scopes(record, known.now)
         if record is None or not scopes:
             raise InvalidToken("the access token is not live")
         if record.audience != self._issuer or record.grant_id is not None:
@@ -61,3 +64,9 @@ class CallerAuthentication:
         if INTROSPECT not in scopes:
             raise InsufficientScope(INTROSPECT)
         return record.client_id
+
+    def _known(self, token: AccessToken) -> Known:
+        [known] = self._tokens.access_tokens([(token, LEASED)])
+        if isinstance(known, Failure):
+            raise known
+        return known

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from services.introspect.caller_authentication import CallerAuthentication
 from services.introspect.introspection import Introspect
-from services.introspect.model import Introspection
+from services.introspect.model import Introspection, Question
 from tallystick.oauth2.parameters import Parameters
 from tallystick.oauth2.scope import scope_string
 from tallystick.runtime import oauth_http
@@ -52,7 +52,7 @@ class IntrospectionEndpoint:
         caller = self._authentication.authenticate(authorization, parameters)
         # The hint is of no use, as a token tells its own type, but may not be repeated (RFC 7662 §2.1).
         parameters.optional("token_type_hint")
-        return self._introspect(parameters.required("token"), caller)
+        return self._introspect(Question(parameters.required("token")), caller)
 
 
 def _members(answer: Introspection) -> dict[str, object]:

@@ -1,24 +1,30 @@
 """What a caller is told of a token (RFC 7662 §2.2): inactive at every doubt, active last.
 
-The functions are pure: they judge one record, read by one statement, so that no answer mixes two moments.
+The functions are pure: they judge one record and the policy of the same version, so that no answer mixes two moments.
 """
 
 import hmac
+from collections.abc import Sequence
+from datetime import datetime
 
 from services.introspect.model import (
     INACTIVE,
     AccessTokenRecord,
     Client,
+    Freshness,
     Grant,
     Introspection,
-    RefreshTokenRecord,
+    Known,
+    KnownRefreshToken,
+    Question,
     ResourceOwner,
 )
 from services.introspect.ports import TokenRecords
-from tallystick.oauth2.opaque_token import parse_access_token
+from tallystick.oauth2.opaque_token import AccessToken, parse_access_token
 from tallystick.oauth2.refresh_token import RefreshToken, parse_refresh_token
 from tallystick.oauth2.scope import narrowed
 from tallystick.oauth2.subject import client_subject, user_subject
+from tallystick.runtime.failures import Failure
 
 _BEARER = "Bearer"
 
@@ -30,29 +36,56 @@ class Introspect:
         self._records = records
         self._issuer = issuer
 
-    def __call__(self, token: str, caller: str) -> Introspection:
+    def __call__(self, question: Question, caller: str) -> Introspection:
         """Say what `caller`, a client_id, may know of any text that was presented as a token.
 
-        Raises `Unavailable` when it cannot be known.
+        Raises `Unavailable` or `TimedOut` when it cannot be known.
         """
-        access = parse_access_token(token)
-        if access is not None:
-            record = self._records.access_token(access)
-            return INACTIVE if record is None else about_access_token(record, caller, self._issuer)
-        refresh = parse_refresh_token(token)
-        if refresh is not None:
-            current = self._records.refresh_token(refresh)
-            return INACTIVE if current is None else about_refresh_token(current, refresh, caller, self._issuer)
-        return INACTIVE
+        [outcome] = self.many((question,), caller)
+        if isinstance(outcome, Failure):
+            raise outcome
+        return outcome
+
+    def many(self, questions: Sequence[Question], caller: str) -> Sequence[Introspection | Failure]:
+        """Answer several questions of one caller, each by itself; raise `Unavailable` when none can be taken."""
+        outcomes: list[Introspection | Failure] = [INACTIVE] * len(questions)
+        access: list[tuple[int, AccessToken, Freshness]] = []
+        for number, question in enumerate(questions):
+            token = parse_access_token(question.token)
+            refresh = parse_refresh_token(question.token)
+            if token is not None:
+                access.append((number, token, question.freshness))
+            elif refresh is not None:
+                outcomes[number] = self._about_refresh_token(refresh, question.freshness, caller)
+        if access:
+            found = self._records.access_tokens([(token, freshness) for _, token, freshness in access])
+            for (number, _, _), known in zip(access, found, strict=True):
+                outcomes[number] = (
+                    known if isinstance(known, Failure) else about_access_token(known, caller, self._issuer)
+                )
+        return outcomes
+
+    def _about_refresh_token(self, token: RefreshToken, freshness: Freshness, caller: str) -> Introspection | Failure:
+        try:
+            known = self._records.refresh_token(token, freshness)
+        except Failure as failure:
+            return failure
+        return about_refresh_token(known, token, caller, self._issuer)
 
 
-def about_access_token(record: AccessTokenRecord, caller: str, issuer: str) -> Introspection:
+def about_access_token(known: Known, caller: str, issuer: str) -> Introspection:
     """Judge an access token: it must be live, and for a resource that the caller serves or issued to the caller."""
+    record, policy = known.record, known.policy
+    if record is None or policy is None or policy.resource != record.audience:
+        return INACTIVE
     # What is for the issuer itself is nobody's business but its client's, whatever is registered under that name.
-    serves = record.audience != issuer and caller in record.audience_callers
+    serves = record.audience != issuer and caller in policy.callers
     if not serves and caller != record.client_id:
         return INACTIVE
-    scopes = live_scopes(record)
+    scopes = live_scopes(record, known.now)
+    if caller != record.client_id:
+        # Scopes that cover other resources only, now, are none of this one's business.
+        scopes = tuple(scope for scope in scopes if scope in policy.covers or scope not in record.covering)
     if not scopes:
         return INACTIVE
     owner = record.grant.owner if record.grant else None
@@ -67,13 +100,14 @@ def about_access_token(record: AccessTokenRecord, caller: str, issuer: str) -> I
         sub=_subject(owner, record.client_id),
         aud=(record.audience,),
         iss=issuer,
+        valid_for=max(0.0, min(known.valid_for, (record.expires_at - known.now).total_seconds())),
     )
 
 
-def live_scopes(record: AccessTokenRecord) -> tuple[str, ...]:
+def live_scopes(record: AccessTokenRecord, now: datetime) -> tuple[str, ...]:
     """Return what an access token may be used for now; nothing when it is not live."""
     client = record.client
-    if record.expired or record.revoked:
+    if record.expires_at <= now or record.revoked:
         return ()
     if client is None or not client.enabled or client.epoch != record.client_epoch:
         return ()
@@ -83,17 +117,20 @@ def live_scopes(record: AccessTokenRecord) -> tuple[str, ...]:
     return narrowed(record.scopes, client.scopes)
 
 
-def about_refresh_token(record: RefreshTokenRecord, presented: RefreshToken, caller: str, issuer: str) -> Introspection:
+def about_refresh_token(known: KnownRefreshToken, presented: RefreshToken, caller: str, issuer: str) -> Introspection:
     """Judge a refresh token: it must be the current one of its family, and only the client that holds it may ask.
 
     Its MAC stays unread, as introspect holds no key; whoever knows the secret has the token.
     """
+    record = known.record
+    if record is None:
+        return INACTIVE
     grant, client = record.grant, record.client
     if caller != grant.client_id:
         return INACTIVE
     if presented.generation != record.generation or not hmac.compare_digest(presented.digest, record.digest):
         return INACTIVE
-    if record.expired or not record.may_refresh:
+    if record.expires_at <= known.now or not record.may_refresh:
         return INACTIVE
     if client is None or not client.enabled or not _stands(grant, caller, client):
         return INACTIVE

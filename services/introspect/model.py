@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
 from uuid import UUID
 
 from tallystick.oauth2.client import AuthenticatableClient
@@ -40,16 +41,30 @@ class ResourceOwner:
 class Grant:
     """A grant, the epochs that held when it was given, and who and what stands behind it now.
 
-    `owner` is None when the user was deleted, `consent_epoch_now` when the consent was.
+    `end_reason` is None while it has not ended, `owner` when the user was deleted, `consent_epoch_now` when the consent
+    was.
     """
 
     client_id: str
-    ended: bool
+    user_id: UUID
+    end_reason: str | None
     client_epoch: int
     user_epoch: int
     consent_epoch: int
     owner: ResourceOwner | None
     consent_epoch_now: int | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over for good."""
+        return self.end_reason is not None
+
+
+class TokenKey(NamedTuple):
+    """Where the record of an access token lies; nothing in it is secret."""
+
+    digest: bytes
+    bucket: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,32 @@ class AccessTokenRecord:
     covering: frozenset[str]
     groups: frozenset[str]
     policy_version: int
+
+    @property
+    def subjects(self) -> frozenset[tuple[str, str]]:
+        """What stands behind it besides itself and policy, as the log of invalidations names it."""
+        behind = {("client", self.client_id)}
+        if self.grant is not None and self.grant_id is not None:
+            user = str(self.grant.user_id)
+            behind |= {("grant", str(self.grant_id)), ("user", user), ("consent", f"{user}/{self.client_id}")}
+        return frozenset(behind)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshTokenRecord:
+    """The current refresh token of a grant.
+
+    `may_refresh` says that a refresh is left and that the client may use refresh tokens.
+    """
+
+    grant: Grant
+    scopes: tuple[str, ...]
+    client: Client | None
+    generation: int
+    digest: bytes = field(repr=False)
+    may_refresh: bool
+    issued_at: datetime
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +148,14 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownRefreshToken:
+    """The current refresh token of a family, None when it has none, and Postgres's time, by which expiry is judged."""
+
+    record: RefreshTokenRecord | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Freshness:
     """How recent an answer must be.
 
@@ -120,24 +169,6 @@ class Freshness:
 
 LEASED = Freshness()
 """What callers get who wish for nothing else."""
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshTokenRecord:
-    """The current refresh token of a grant. `expired` is Postgres's judgement, by its clock.
-
-    `may_refresh` says that a refresh is left and that the client may use refresh tokens.
-    """
-
-    grant: Grant
-    scopes: tuple[str, ...]
-    client: Client | None
-    generation: int
-    digest: bytes = field(repr=False)
-    may_refresh: bool
-    issued_at: datetime
-    expires_at: datetime
-    expired: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +193,14 @@ class Introspection:
 
 INACTIVE = Introspection()
 """The one answer to every doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A token as it was presented, and how recent the answer must be."""
+
+    token: str = field(repr=False)
+    freshness: Freshness = LEASED
 
 
 class Denial(Enum):

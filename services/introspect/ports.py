@@ -1,24 +1,26 @@
-"""What introspect needs from a store. Each question is one statement; `Unavailable` is raised when it has no answer."""
+"""What introspect needs to know of the world; `leased_records` knows it, from memory under a lease or by reading."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from services.introspect.model import AccessTokenRecord, CallerLookup, RefreshTokenRecord
+from services.introspect.model import CallerLookup, Freshness, Known, KnownRefreshToken
 from tallystick.oauth2.opaque_token import AccessToken
 from tallystick.oauth2.refresh_token import RefreshToken
+from tallystick.runtime.failures import Failure
 
 
 class TokenRecords(Protocol):
-    """Finds what a token stands for."""
+    """Finds what tokens stand for."""
 
-    def access_token(self, token: AccessToken) -> AccessTokenRecord | None:
-        """Return the record of an access token, None when there is none."""
+    def access_tokens(self, asked: Sequence[tuple[AccessToken, Freshness]]) -> Sequence[Known | Failure]:
+        """Return what is known of each access token, or why that cannot be told now."""
 
-    def refresh_token(self, token: RefreshToken) -> RefreshTokenRecord | None:
-        """Return the record of the current refresh token of the same family, None when the family has none."""
+    def refresh_token(self, token: RefreshToken, freshness: Freshness) -> KnownRefreshToken:
+        """Return the current refresh token of the same family; raise `Unavailable` or `TimedOut`."""
 
 
 class CallerRecords(Protocol):
     """Finds clients that want to ask."""
 
     def client(self, client_id: str) -> CallerLookup:
-        """Return a client, if there is one, and the store's time."""
+        """Return a client, if there is one, and Postgres's time; raise `Unavailable` or `TimedOut`."""

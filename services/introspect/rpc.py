@@ -1,16 +1,20 @@
 """`IntrospectionService` over gRPC, and who calls it."""
+# ruff: noqa: N802 - gRPC names methods as the proto does
 
 import grpc
 
+from services.introspect import messages
 from services.introspect.caller_authentication import CallerAuthentication
 from services.introspect.introspection import Introspect
-from services.introspect.model import Introspection
 from tallystick.introspect.v1 import introspection_pb2, introspection_pb2_grpc
 from tallystick.oauth2.errors import InsufficientScope, OAuthError, TooManyFailures
 from tallystick.oauth2.parameters import Parameters
 from tallystick.runtime import callers
 from tallystick.runtime.callers import Caller, CallerKind
 from tallystick.runtime.failures import Invalid, PermissionDenied, ResourceExhausted, Unauthenticated
+
+MOST_QUESTIONS = 1000
+"""How many questions a batch may hold."""
 
 _NO_PARAMETERS = Parameters(())
 
@@ -42,28 +46,19 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServiceServicer):
     def __init__(self, introspect: Introspect) -> None:
         self._introspect = introspect
 
-    def Introspect(  # noqa: N802 - gRPC names methods as the proto does
+    def Introspect(
         self, request: introspection_pb2.IntrospectRequest, context: grpc.ServicerContext
     ) -> introspection_pb2.IntrospectResponse:
         """Say what the caller may know of any bytes; raise `Invalid` without any, `Unavailable` when unknowable."""
         del context
-        if not request.token:
-            raise Invalid("token is required")
-        # Every token is ASCII, so bytes that are not are replaced by what no token holds.
-        token = request.token.decode("ascii", "replace")
-        return _message(self._introspect(token, callers.current().name))
+        return messages.response(self._introspect(messages.question(request), callers.current().name))
 
-
-def _message(answer: Introspection) -> introspection_pb2.IntrospectResponse:
-    return introspection_pb2.IntrospectResponse(
-        active=answer.active,
-        scopes=answer.scopes,
-        client_id=answer.client_id,
-        username=answer.username,
-        token_type=answer.token_type,
-        exp=answer.exp,
-        iat=answer.iat,
-        sub=answer.sub,
-        aud=answer.aud,
-        iss=answer.iss,
-    )
+    def IntrospectBatch(
+        self, request: introspection_pb2.IntrospectBatchRequest, context: grpc.ServicerContext
+    ) -> introspection_pb2.IntrospectBatchResponse:
+        """Answer up to 1,000 questions, each by itself; raise `Invalid` for more."""
+        del context
+        if len(request.items) > MOST_QUESTIONS:
+            raise Invalid(f"items: ask at most {MOST_QUESTIONS} questions at once")
+        outcomes = messages.answered(self._introspect, request.items, callers.current().name)
+        return introspection_pb2.IntrospectBatchResponse(items=map(messages.item, outcomes))

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg.abc import RV, PQGen
 from psycopg.conninfo import make_conninfo
-from psycopg.errors import CheckViolation, UndefinedTable
+from psycopg.errors import CheckViolation, Diagnostic, UndefinedTable
 from psycopg.rows import DictRow, dict_row
 from psycopg.waiting import wait_async
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
@@ -175,7 +175,7 @@ class _AbandoningConnection(AsyncConnection[DictRow]):
             raise
 
 
-class _ImpatientConnection(Connection[DictRow]):
+class ImpatientConnection(Connection[DictRow]):
     """Gives up on a server that says nothing at all, which no timeout of the server's own can do."""
 
     def wait(self, gen: PQGen[RV], interval: float = _POLL_SECONDS, timeout: float | None = None) -> RV:
@@ -197,7 +197,7 @@ class SyncPostgres:
             max_lifetime=_MAX_LIFETIME_SECONDS,
             check=self._checked,
             kwargs={"row_factory": dict_row, "autocommit": True},
-            connection_class=_ImpatientConnection,
+            connection_class=ImpatientConnection,
         )
 
     def _checked(self, connection: Connection[DictRow]) -> None:
@@ -231,6 +231,27 @@ class SyncPostgres:
         """Run one statement in a transaction of its own and return its first row, if any."""
         with translated(), self._pool.connection() as connection:
             return connection.execute(statement, values).fetchone()
+
+    def all(self, statement: LiteralString, values: Values | None = None) -> Sequence[DictRow]:
+        """Run one statement in a transaction of its own and return its rows.
+
+        Whatever the server has to say beside them, such as that it did not wait for its standby, makes them worthless.
+        """
+        notices: list[Diagnostic] = []
+        with translated(), self._pool.connection() as connection:
+            connection.add_notice_handler(notices.append)
+            try:
+                rows = connection.execute(statement, values).fetchall()
+            finally:
+                connection.remove_notice_handler(notices.append)
+            if notices:
+                connection.close()
+                raise psycopg.OperationalError("; ".join(each.message_primary or "" for each in notices))
+            return rows
+
+    def renew(self) -> None:
+        """Replace every connection: those that there are may lead to a server that is the primary no more."""
+        self._pool.drain()
 
 
 UNREACHABLE = "the database cannot be reached: check TALLYSTICK_POSTGRES_DSN and that PostgreSQL is running"

@@ -1,0 +1,179 @@
+"""Reads that wait together are sent together: a batch is whatever was asked while the one before was in flight.
+
+A read serves only questions that arrived before it was sent. At most two batches are in flight, the queue is bounded,
+and so is the number of threads that wait, so that questions which memory can answer are never held up by those that it
+cannot.
+"""
+
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import BoundedSemaphore, Condition, Thread
+from typing import Generic, Protocol, TypeVar
+
+from tallystick.runtime.failures import Failure, TimedOut, Unavailable
+from tallystick.runtime.lease.answering import needs_confirmation, read_counts
+from tallystick.runtime.lease.records import Sending
+from tallystick.runtime.lease.view import Moment, View
+from tallystick.runtime.log import logger
+
+Key = TypeVar("Key", bound=Hashable)
+Found = TypeVar("Found")
+
+_IN_FLIGHT = 2
+_MOST_TOGETHER = 256
+_MOST_WAITING = 4000
+_PATIENCE_SECONDS = 4.0
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Generic[Key, Found]):
+    """What one statement said of several keys, Postgres's time, and the timeline of the server, None in recovery."""
+
+    found: Mapping[Key, Found]
+    now: datetime
+    timeline: str | None
+
+
+class ReadsTogether(Protocol[Key, Found]):
+    """One statement on the primary about several keys."""
+
+    def __call__(self, keys: Sequence[Key], *, confirmed: bool) -> "Batch[Key, Found]":
+        """Read; a confirmed read is never answered by a primary that was deposed. Raises `Unavailable`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[Found]):
+    """What a read found of one key, None if there is nothing, and the state in which it was sent."""
+
+    found: Found | None
+    sent: Sending
+    moment: Moment
+    timeline: str
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[Key, Found]):
+    key: Key
+    confirmed: bool
+    answer: "Future[Read[Found]]" = field(default_factory=Future)
+
+
+class BatchedReads(Generic[Key, Found]):
+    """Answers threads that wait, from threads of its own."""
+
+    def __init__(
+        self,
+        read: ReadsTogether[Key, Found],
+        view: Callable[[], View],
+        clock: Callable[[], float],
+        places: BoundedSemaphore,
+        deposed: Callable[[], None],
+    ) -> None:
+        self._read = read
+        self._view = view
+        self._clock = clock
+        self._places = places
+        self._deposed = deposed
+        self._queue: deque[_Waiting[Key, Found]] = deque()
+        self._changed = Condition()
+        self._closed = False
+        self._threads = [Thread(target=self._serve, name=f"reads-{n}", daemon=True) for n in range(_IN_FLIGHT)]
+
+    def start(self) -> None:
+        """Begin to read."""
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Finish what is in flight and refuse what waits."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+        for waiting in self._queue:
+            waiting.answer.set_exception(Unavailable("the service is ending"))
+
+    def find(self, keys: Sequence[Key], *, confirmed: bool = False) -> Sequence[Read[Found] | Failure]:
+        """Read keys, each answered by itself; raise `Unavailable` when too many wait already."""
+        if not self._places.acquire(blocking=False):
+            raise Unavailable("too many questions wait for the database")
+        try:
+            asked = [_Waiting[Key, Found](key, confirmed) for key in keys]
+            with self._changed:
+                if self._closed or len(self._queue) + len(asked) > _MOST_WAITING:
+                    raise Unavailable("too many questions wait for the database")
+                self._queue.extend(asked)
+                self._changed.notify_all()
+            until = self._clock() + _PATIENCE_SECONDS
+            return [self._outcome(each, until) for each in asked]
+        finally:
+            self._places.release()
+
+    def _outcome(self, waiting: _Waiting[Key, Found], until: float) -> Read[Found] | Failure:
+        try:
+            return waiting.answer.result(max(0.0, until - self._clock()))
+        except FutureTimeout:
+            # Nobody waits for it any more, so it need not be read.
+            waiting.answer.cancel()
+            return TimedOut("the database had no answer in time")
+        except Failure as failure:
+            return failure
+
+    def _serve(self) -> None:
+        while True:
+            batch = self._next_batch()
+            if not batch:
+                return
+            try:
+                self._answer(batch)
+            except Exception as error:  # noqa: BLE001 - each of those that wait is told, and the next batch must be read
+                failure = error if isinstance(error, Failure) else Unavailable("the database cannot be asked now")
+                if failure is not error:
+                    _log.error("read_failed", exc_info=error)
+                for each in batch:
+                    _tell(each, failure)
+
+    def _next_batch(self) -> list[_Waiting[Key, Found]]:
+        with self._changed:
+            while not self._queue and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                return []
+            return [self._queue.popleft() for _ in range(min(len(self._queue), _MOST_TOGETHER))]
+
+    def _answer(self, batch: Sequence[_Waiting[Key, Found]]) -> None:
+        wanted = [each for each in batch if not each.answer.cancelled()]
+        if not wanted:
+            return
+        keys = list(dict.fromkeys(each.key for each in wanted))
+        view = self._view()
+        at = self._clock()
+        confirmed = needs_confirmation(view, at) or any(each.confirmed for each in wanted)
+        answer = self._read(keys, confirmed=confirmed)
+        if not read_counts(answer.timeline, view, confirmed=confirmed):
+            self._deposed()
+            view, at, confirmed = self._view(), self._clock(), True
+            answer = self._read(keys, confirmed=True)
+        if answer.timeline is None or not read_counts(answer.timeline, view, confirmed=confirmed):
+            raise Unavailable("the database is in recovery")
+        sent = Sending.now(view, at)
+        moment = Moment(answer.now, at)
+        for each in wanted:
+            _tell(each, Read(answer.found.get(each.key), sent, moment, answer.timeline))
+
+
+def _tell(waiting: _Waiting[Key, Found], outcome: Read[Found] | Failure) -> None:
+    # Whoever gave up waiting has cancelled it.
+    if not waiting.answer.set_running_or_notify_cancel():
+        return
+    if isinstance(outcome, Failure):
+        waiting.answer.set_exception(outcome)
+    else:
+        waiting.answer.set_result(outcome)

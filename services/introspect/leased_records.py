@@ -1,0 +1,184 @@
+"""What introspect knows: from memory while a lease holds, by reading otherwise.
+
+An access token is remembered with everything behind it; policy is remembered by resource and goes with every token
+record of the same version. Refresh tokens are always read, as rotating them writes no invalidation; and so is what is
+not there, as it may be the next moment.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+from services.introspect.batched_reads import BatchedReads, Read
+from services.introspect.model import (
+    AccessTokenRecord,
+    CallerLookup,
+    Freshness,
+    Known,
+    KnownRefreshToken,
+    RefreshTokenRecord,
+    ResourcePolicy,
+    TokenKey,
+)
+from tallystick.oauth2.client import AuthenticatableClient
+from tallystick.oauth2.opaque_token import AccessToken
+from tallystick.oauth2.refresh_token import RefreshToken
+from tallystick.runtime.failures import Failure, Unavailable
+from tallystick.runtime.lease.answering import memory_holds_for
+from tallystick.runtime.lease.records import Record, Records
+from tallystick.runtime.lease.view import POLICY, Moment, Subject, View
+
+# How often policy may change under a question before the asker is told to come back.
+_ATTEMPTS = 3
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A token's record, and the moment of Postgres's time at which it was read."""
+
+    token: AccessTokenRecord
+    moment: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The reads that answer what is not remembered."""
+
+    tokens: BatchedReads[TokenKey, AccessTokenRecord]
+    refresh_tokens: BatchedReads[UUID, RefreshTokenRecord]
+    policies: BatchedReads[str, ResourcePolicy]
+    callers: BatchedReads[str, AuthenticatableClient]
+
+
+@dataclass(slots=True)
+class _Question:
+    """One token that is asked about; `known` is set once the answer is found."""
+
+    key: TokenKey
+    freshness: Freshness
+    known: Known | Failure | None = None
+
+
+class LeasedRecords:
+    """Implements `TokenRecords` and `CallerRecords`.
+
+    `room` is how many access tokens are remembered; of callers and policies a tenth of it.
+    """
+
+    def __init__(
+        self, reading: Reading, view: Callable[[], View], clock: Callable[[], float], *, issuer: str, room: int
+    ) -> None:
+        self._reading = reading
+        self._view = view
+        self._clock = clock
+        self._issuer = issuer
+        self._tokens = Records[TokenKey, Remembered](room)
+        self._policies = Records[str, ResourcePolicy](max(1, room // 10))
+        self._callers = Records[str, AuthenticatableClient](max(1, room // 10))
+
+    def access_tokens(self, asked: Sequence[tuple[AccessToken, Freshness]]) -> Sequence[Known | Failure]:
+        """Return what is known of each access token, or why that cannot be told now."""
+        questions = [_Question(TokenKey(token.digest, token.bucket), freshness) for token, freshness in asked]
+        view = self._view()
+        at = self._clock()
+        for question in questions:
+            question.known = self._remembered(question, view, at)
+        for _ in range(_ATTEMPTS):
+            open_ = [question for question in questions if question.known is None]
+            if not open_:
+                break
+            self._read(open_)
+        changing = Unavailable("policy changes at this moment: ask again")
+        return [question.known or changing for question in questions]
+
+    def refresh_token(self, token: RefreshToken, freshness: Freshness) -> KnownRefreshToken:
+        """Return the current refresh token of the same family; raise `Unavailable` or `TimedOut`."""
+        read = _only(self._reading.refresh_tokens.find([token.family], confirmed=freshness.read_again))
+        return KnownRefreshToken(read.found, read.moment.time)
+
+    def client(self, client_id: str) -> CallerLookup:
+        """Return a client, if there is one, and Postgres's time; raise `Unavailable` or `TimedOut`."""
+        view = self._view()
+        at = self._clock()
+        record = self._callers.get(client_id)
+        if record is not None and view.moment is not None and memory_holds_for(record, view, at):
+            return CallerLookup(view.moment.at(at), record.value)
+        read = _only(self._reading.callers.find([client_id]))
+        if read.found is not None:
+            subjects: frozenset[Subject] = frozenset({("client", client_id)})
+            self._callers.put(client_id, Record(read.found, read.sent, subjects, read.timeline))
+        return CallerLookup(read.moment.time, read.found)
+
+    def _remembered(self, question: _Question, view: View, at: float) -> Known | None:
+        """Return what memory says of a token, if it may say anything."""
+        if question.freshness.read_again:
+            return None
+        record = self._tokens.get(question.key)
+        if record is None:
+            return None
+        policy = self._policy_of(record.value.token)
+        if policy is None:
+            return None
+        left = memory_holds_for(record, view, at)
+        if left > 0 and view.moment is not None:
+            return Known(record.value.token, policy, view.moment.at(at), left)
+        staleness = question.freshness.staleness
+        if staleness > 0 and at - record.sent.at <= staleness:
+            return Known(record.value.token, policy, record.value.moment.at(at))
+        return None
+
+    def _policy_of(self, token: AccessTokenRecord) -> ResourcePolicy | None:
+        """Return the policy of a token's audience, if it is remembered as of the token's own moment."""
+        if token.audience == self._issuer:
+            # No resource: whatever may be registered under this name, its tokens are nobody's but their clients'.
+            return ResourcePolicy(token.audience, token.policy_version)
+        record = self._policies.get(token.audience)
+        return record.value if record is not None and record.value.version == token.policy_version else None
+
+    def _read(self, questions: Sequence[_Question]) -> None:
+        """Read tokens, then the policies that go with them; leave open what was read at two versions of policy."""
+        confirmed = any(question.freshness.read_again for question in questions)
+        outcomes = self._reading.tokens.find([question.key for question in questions], confirmed=confirmed)
+        found: list[tuple[_Question, Read[AccessTokenRecord], AccessTokenRecord]] = []
+        for question, outcome in zip(questions, outcomes, strict=True):
+            if isinstance(outcome, Failure):
+                question.known = outcome
+            elif outcome.found is None:
+                question.known = Known(None, None, outcome.moment.time)
+            else:
+                found.append((question, outcome, outcome.found))
+        failures = self._read_policies([token for _, _, token in found])
+        view = self._view()
+        at = self._clock()
+        for question, read, token in found:
+            policy = self._policy_of(token)
+            if policy is None:
+                question.known = failures.get(token.audience)
+                continue
+            subjects = token.subjects | {POLICY, ("token", question.key.digest.hex())}
+            record = Record(Remembered(token, read.moment), read.sent, subjects, read.timeline)
+            self._tokens.put(question.key, record)
+            question.known = Known(token, policy, read.moment.at(at), memory_holds_for(record, view, at))
+
+    def _read_policies(self, tokens: Sequence[AccessTokenRecord]) -> Mapping[str, Failure]:
+        """Remember the policies of tokens; return why those that could not be read were not."""
+        wanted = list(dict.fromkeys(token.audience for token in tokens if self._policy_of(token) is None))
+        if not wanted:
+            return {}
+        failures: dict[str, Failure] = {}
+        for resource, read in zip(wanted, self._reading.policies.find(wanted), strict=True):
+            if isinstance(read, Failure):
+                failures[resource] = read
+            elif read.found is not None:
+                self._policies.put(resource, Record(read.found, read.sent, frozenset({POLICY}), read.timeline))
+        return failures
+
+
+def _only(reads: Sequence[Read[Value] | Failure]) -> Read[Value]:
+    [read] = reads
+    if isinstance(read, Failure):
+        raise read
+    return read

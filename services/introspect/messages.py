@@ -1,0 +1,96 @@
+"""Questions and answers as messages: what a call of its own, an item of a batch and one of a stream have alike."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from google.protobuf.duration_pb2 import Duration
+
+from services.introspect.introspection import Introspect
+from services.introspect.model import LEASED, Freshness, Introspection, Question
+from tallystick.introspect.v1 import introspection_pb2
+from tallystick.runtime.failures import Failure, Invalid
+from tallystick.runtime.grpc_status import status_of
+
+_STALEST_SECONDS = 60.0
+
+
+def question(request: introspection_pb2.IntrospectRequest) -> Question:
+    """Read a question; raise `Invalid` for what is none."""
+    return Question(token_text("token", request.token), freshness(request.freshness))
+
+
+def token_text(field: str, octets: bytes) -> str:
+    """Return a token as text; raise `Invalid` when there is none."""
+    if not octets:
+        raise Invalid(f"{field} is required")
+    # Every token is ASCII, so bytes that are not are replaced by what no token holds.
+    return octets.decode("ascii", "replace")
+
+
+def freshness(message: introspection_pb2.Freshness) -> Freshness:
+    """Return how recent an answer must be; raise `Invalid` for a wish that makes no sense."""
+    match message.WhichOneof("wish"):
+        case "read_again":
+            if not message.read_again:
+                raise Invalid("freshness.read_again must be true, or absent")
+            return Freshness(read_again=True)
+        case "accept_staleness":
+            accepted = message.accept_staleness
+            seconds = accepted.seconds + accepted.nanos / 1e9
+            if not 0 < seconds <= _STALEST_SECONDS:
+                raise Invalid(f"freshness.accept_staleness must be more than 0 and at most {_STALEST_SECONDS:.0f} s")
+            return Freshness(staleness=seconds)
+    return LEASED
+
+
+def answered(
+    introspect: Introspect, requests: Sequence[introspection_pb2.IntrospectRequest], caller: str
+) -> Sequence[Introspection | Failure]:
+    """Answer several questions, what is none among them as such; raise `Unavailable` when none can be taken."""
+    read = [_read(request) for request in requests]
+    questions = [each for each in read if isinstance(each, Question)]
+    answers = iter(introspect.many(questions, caller))
+    return [next(answers) if isinstance(each, Question) else each for each in read]
+
+
+def response(answer: Introspection) -> introspection_pb2.IntrospectResponse:
+    """Return an answer as a message."""
+    return introspection_pb2.IntrospectResponse(
+        active=answer.active,
+        scopes=answer.scopes,
+        client_id=answer.client_id,
+        username=answer.username,
+        token_type=answer.token_type,
+        exp=answer.exp,
+        iat=answer.iat,
+        sub=answer.sub,
+        aud=answer.aud,
+        iss=answer.iss,
+        valid_for=duration(answer.valid_for),
+    )
+
+
+def item(outcome: Introspection | Failure) -> introspection_pb2.IntrospectItem:
+    """Return the answer to one question of several."""
+    if isinstance(outcome, Failure):
+        status = status_of(outcome)
+        error = introspection_pb2.ItemError(code=status.code.value[0], message=status.details)
+        return introspection_pb2.IntrospectItem(error=error)
+    return introspection_pb2.IntrospectItem(response=response(outcome))
+
+
+def duration(seconds: float) -> Duration | None:
+    """Return a duration, rounded down to the millisecond; none for 0."""
+    whole = int(seconds * 1000)
+    if whole <= 0:
+        return None
+    found = Duration()
+    found.FromTimedelta(timedelta(milliseconds=whole))
+    return found
+
+
+def _read(request: introspection_pb2.IntrospectRequest) -> Question | Failure:
+    try:
+        return question(request)
+    except Invalid as invalid:
+        return invalid
