@@ -45,6 +45,8 @@ INSERT_RESOURCE: LiteralString = "INSERT INTO resources (identifier) VALUES (%(r
 INSERT_RESOURCE_CALLER: LiteralString = """
 INSERT INTO resource_callers (resource, client_id) VALUES (%(resource)s, %(client_id)s)
 """
+# As the log's trigger does.
+POLICY_CHANGED: LiteralString = "UPDATE policy SET version = version + 1"
 INSERT_GRANT: LiteralString = """
 INSERT INTO grants (grant_id, code_id, code_digest, redemption_id, client_id, user_id, scopes, redirect_uri,
     redirect_uri_sent, client_epoch, user_epoch, consent_epoch, refresh_generation, refresh_digest,
@@ -115,6 +117,7 @@ class Rows:
         for resource in serves:
             self.execute(INSERT_RESOURCE, resource=resource)
             self.execute(INSERT_RESOURCE_CALLER, resource=resource, client_id=client_id)
+            self.execute(POLICY_CHANGED)
         return client
 
     def secret(self, client_id: str, *, lasts: timedelta | None = None) -> str:

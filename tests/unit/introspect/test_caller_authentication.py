@@ -2,6 +2,7 @@
 
 import time
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -10,13 +11,24 @@ from uuid import UUID
 import pytest
 
 from services.introspect.caller_authentication import CallerAuthentication
-from services.introspect.model import AccessTokenRecord, CallerLookup, Client, Grant, RefreshTokenRecord, ResourceOwner
+from services.introspect.model import (
+    AccessTokenRecord,
+    CallerLookup,
+    Client,
+    Freshness,
+    Grant,
+    Known,
+    KnownRefreshToken,
+    ResourceOwner,
+    ResourcePolicy,
+)
 from tallystick.oauth2.client import AuthenticatableClient, AuthMethod, ClientSecret
 from tallystick.oauth2.errors import InsufficientScope, InvalidClient, InvalidRequest, InvalidToken, OAuthError
 from tallystick.oauth2.opaque_token import AccessToken, new_access_token
 from tallystick.oauth2.parameters import Parameters
 from tallystick.oauth2.refresh_token import RefreshToken
 from tallystick.runtime.failure_throttle import FailureThrottle
+from tallystick.runtime.failures import Failure
 
 ISSUER = "https://issuer.example"
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -57,11 +69,12 @@ class Tokens:
         self._records[token] = record
         return token
 
-    def access_token(self, token: AccessToken) -> AccessTokenRecord | None:
-        return self._records.get(token.text)
+    def access_tokens(self, asked: Sequence[tuple[AccessToken, Freshness]]) -> Sequence[Known | Failure]:
+        policy = ResourcePolicy(ISSUER, 0)
+        return [Known(self._records.get(token.text), policy, NOW) for token, _ in asked]
 
-    def refresh_token(self, token: RefreshToken) -> RefreshTokenRecord | None:
-        raise AssertionError(token)
+    def refresh_token(self, token: RefreshToken, freshness: Freshness) -> KnownRefreshToken:
+        raise AssertionError(token, freshness)
 
 
 own = AccessTokenRecord(
@@ -71,14 +84,15 @@ own = AccessTokenRecord(
     audience=ISSUER,
     issued_at=NOW,
     expires_at=NOW + timedelta(minutes=10),
-    expired=False,
     revoked=False,
     client=Client(enabled=True, epoch=0, scopes=frozenset({"introspect", "photos.read"})),
     grant_id=None,
     grant=None,
-    audience_callers=frozenset(),
+    covering=frozenset(),
+    groups=frozenset(),
+    policy_version=0,
 )
-of_a_user = Grant("api", False, 0, 0, 0, ResourceOwner(UUID(int=2), "bob", True, 0), 0)
+of_a_user = Grant("api", UUID(int=2), None, 0, 0, 0, ResourceOwner(UUID(int=2), "bob", True, 0), 0)
 tokens = Tokens()
 OWN = tokens.add("own", own)
 authentication = CallerAuthentication(Clients(), tokens, ISSUER, FailureThrottle(time.monotonic, per_source=100))
@@ -161,7 +175,7 @@ def test_everybody_else_is_refused(authorization: str | None, parameters: Parame
 @pytest.mark.parametrize(
     ("record", "error"),
     [
-        pytest.param(replace(own, expired=True), InvalidToken, id="expired"),
+        pytest.param(replace(own, expires_at=NOW), InvalidToken, id="expired"),
         pytest.param(replace(own, revoked=True), InvalidToken, id="revoked by itself"),
         pytest.param(replace(own, client=None), InvalidToken, id="client deleted"),
         pytest.param(replace(own, client=Client(False, 0, frozenset({"introspect"}))), InvalidToken, id="disabled"),

@@ -1,7 +1,7 @@
 """The HTTP endpoint in process, where something goes wrong that no real request brings about."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -11,11 +11,11 @@ import pytest
 from services.introspect.caller_authentication import CallerAuthentication
 from services.introspect.endpoints import PATH, IntrospectionEndpoint
 from services.introspect.introspection import Introspect
-from services.introspect.model import AccessTokenRecord, CallerLookup, RefreshTokenRecord
+from services.introspect.model import CallerLookup, Freshness, Known, KnownRefreshToken
 from tallystick.oauth2.opaque_token import AccessToken
 from tallystick.oauth2.refresh_token import RefreshToken
 from tallystick.runtime.failure_throttle import FailureThrottle
-from tallystick.runtime.failures import Unavailable
+from tallystick.runtime.failures import Failure, Unavailable
 from tallystick.runtime.http import new_app
 from tallystick.runtime.randomness import SystemRandomness
 
@@ -29,11 +29,11 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def access_token(self, token: AccessToken) -> AccessTokenRecord | None:
-        raise AssertionError(token)
+    def access_tokens(self, asked: Sequence[tuple[AccessToken, Freshness]]) -> Sequence[Known | Failure]:
+        raise AssertionError(asked)
 
-    def refresh_token(self, token: RefreshToken) -> RefreshTokenRecord | None:
-        raise AssertionError(token)
+    def refresh_token(self, token: RefreshToken, freshness: Freshness) -> KnownRefreshToken:
+        raise AssertionError(token, freshness)
 
     def client(self, client_id: str) -> CallerLookup:
         assert client_id == "api"
