@@ -17,5 +17,5 @@ class IntrospectSettings(Settings):
     secret_failures_per_source: FailuresPerSource = 100
     """Wrong client secrets that one address (of IPv6, one /64) may send to a replica in a minute, beside ten for each
     client. The right secret always passes."""
-    remembered_tokens: Annotated[int, Field(ge=0, le=10_000_000)] = 100_000
+    remembered_tokens: Annotated[int, Field(ge=0, le=10_000_000)] = 50_000
     """How many access tokens a replica of introspect remembers. With less than are in use it asks Postgres more often."""
