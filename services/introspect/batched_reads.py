@@ -27,6 +27,8 @@ _IN_FLIGHT = 2
 _MOST_TOGETHER = 256
 _MOST_WAITING = 4000
 _PATIENCE_SECONDS = 4.0
+# After a batch that failed one at a time tries again, so that nobody else waits for a database that is away.
+_RETRY_SECONDS = 0.5
 
 _log = logger(__name__)
 
@@ -83,6 +85,8 @@ class BatchedReads(Generic[Key, Found]):
         self._queue: deque[_Waiting[Key, Found]] = deque()
         self._changed = Condition()
         self._closed = False
+        self._in_flight = 0
+        self._away_until: float | None = None
         self._threads = [Thread(target=self._serve, name=f"reads-{n}", daemon=True) for n in range(_IN_FLIGHT)]
 
     def start(self) -> None:
@@ -109,12 +113,20 @@ class BatchedReads(Generic[Key, Found]):
             with self._changed:
                 if self._closed or len(self._queue) + len(asked) > _MOST_WAITING:
                     raise Unavailable("too many questions wait for the database")
+                if self._is_away():
+                    raise Unavailable("the database cannot be asked now")
                 self._queue.extend(asked)
                 self._changed.notify_all()
             until = self._clock() + _PATIENCE_SECONDS
             return [self._outcome(each, until) for each in asked]
         finally:
             self._places.release()
+
+    def _is_away(self) -> bool:
+        """Tell whether the last batch failed, and it is too early to try again or somebody does so already."""
+        if self._away_until is None:
+            return False
+        return bool(self._queue) or self._in_flight > 0 or self._clock() < self._away_until
 
     def _outcome(self, waiting: _Waiting[Key, Found], until: float) -> Read[Found] | Failure:
         try:
@@ -133,12 +145,19 @@ class BatchedReads(Generic[Key, Found]):
                 return
             try:
                 self._answer(batch)
+                self._done(away=False)
             except Exception as error:  # noqa: BLE001 - each of those that wait is told, and the next batch must be read
                 failure = error if isinstance(error, Failure) else Unavailable("the database cannot be asked now")
                 if failure is not error:
                     _log.error("read_failed", exc_info=error)
+                self._done(away=True)
                 for each in batch:
                     _tell(each, failure)
+
+    def _done(self, *, away: bool) -> None:
+        with self._changed:
+            self._in_flight -= 1
+            self._away_until = self._clock() + _RETRY_SECONDS if away else None
 
     def _next_batch(self) -> list[_Waiting[Key, Found]]:
         with self._changed:
@@ -146,6 +165,7 @@ class BatchedReads(Generic[Key, Found]):
                 self._changed.wait()
             if self._closed:
                 return []
+            self._in_flight += 1
             return [self._queue.popleft() for _ in range(min(len(self._queue), _MOST_TOGETHER))]
 
     def _answer(self, batch: Sequence[_Waiting[Key, Found]]) -> None:

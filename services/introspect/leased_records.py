@@ -5,6 +5,7 @@ record of the same version. Refresh tokens are always read, as rotating them wri
 not there, as it may be the next moment.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,6 +13,7 @@ from uuid import UUID
 
 from services.introspect.batched_reads import BatchedReads, Read
 from services.introspect.model import (
+    STALEST_SECONDS,
     AccessTokenRecord,
     CallerLookup,
     Freshness,
@@ -40,6 +42,14 @@ class Remembered:
     """A token's record, and the moment of Postgres's time at which it was read."""
 
     token: AccessTokenRecord
+    moment: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedCaller:
+    """A client that asks, and the moment of Postgres's time at which it was read."""
+
+    client: AuthenticatableClient
     moment: Moment
 
 
@@ -77,7 +87,7 @@ class LeasedRecords:
         self._issuer = issuer
         self._tokens = Records[TokenKey, Remembered](room)
         self._policies = Records[str, ResourcePolicy](max(1, room // 10))
-        self._callers = Records[str, AuthenticatableClient](max(1, room // 10))
+        self._callers = Records[str, RememberedCaller](max(1, room // 10))
 
     def access_tokens(self, asked: Sequence[tuple[AccessToken, Freshness]]) -> Sequence[Known | Failure]:
         """Return what is known of each access token, or why that cannot be told now."""
@@ -90,7 +100,11 @@ class LeasedRecords:
             open_ = [question for question in questions if question.known is None]
             if not open_:
                 break
-            self._read(open_)
+            try:
+                self._read(open_)
+            except Failure as failure:
+                for question in open_:
+                    question.known = question.known or failure
         changing = Unavailable("policy changes at this moment: ask again")
         return [question.known or changing for question in questions]
 
@@ -105,11 +119,19 @@ class LeasedRecords:
         at = self._clock()
         record = self._callers.get(client_id)
         if record is not None and view.moment is not None and memory_holds_for(record, view, at):
-            return CallerLookup(view.moment.at(at), record.value)
-        read = _only(self._reading.callers.find([client_id]))
+            return CallerLookup(view.moment.at(at), record.value.client)
+        try:
+            read = _only(self._reading.callers.find([client_id]))
+        except Failure:
+            stale_by = math.inf if record is None else self._clock() - record.sent.at
+            if record is None or stale_by > STALEST_SECONDS:
+                raise
+            # Good enough for whoever accepts answers that are as old.
+            return CallerLookup(record.value.moment.at(self._clock()), record.value.client, stale_by)
         if read.found is not None:
             subjects: frozenset[Subject] = frozenset({("client", client_id)})
-            self._callers.put(client_id, Record(read.found, read.sent, subjects, read.timeline))
+            remembered = RememberedCaller(read.found, read.moment)
+            self._callers.put(client_id, Record(remembered, read.sent, subjects, read.timeline))
         return CallerLookup(read.moment.time, read.found)
 
     def _remembered(self, question: _Question, view: View, at: float) -> Known | None:

@@ -2,21 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Protocol
 
 from google.protobuf.duration_pb2 import Duration
 
-from services.introspect.introspection import Introspect
-from services.introspect.model import LEASED, Freshness, Introspection, Question
+from services.introspect.model import LEASED, STALEST_SECONDS, Freshness, Introspection, Question
 from tallystick.introspect.v1 import introspection_pb2
-from tallystick.runtime.failures import Failure, Invalid
+from tallystick.runtime.callers import Caller
+from tallystick.runtime.failures import Failure, Invalid, Unavailable
 from tallystick.runtime.grpc_status import status_of
 
-_STALEST_SECONDS = 60.0
 
-
-def question(request: introspection_pb2.IntrospectRequest) -> Question:
-    """Read a question; raise `Invalid` for what is none."""
-    return Question(token_text("token", request.token), freshness(request.freshness))
+def question(request: introspection_pb2.IntrospectRequest, caller: Caller) -> Question:
+    """Read a question; raise `Invalid` for what is none, `Unavailable` for one that the caller may not ask now."""
+    return Question(token_text("token", request.token), freshness(request.freshness, caller))
 
 
 def token_text(field: str, octets: bytes) -> str:
@@ -27,8 +26,19 @@ def token_text(field: str, octets: bytes) -> str:
     return octets.decode("ascii", "replace")
 
 
-def freshness(message: introspection_pb2.Freshness) -> Freshness:
-    """Return how recent an answer must be; raise `Invalid` for a wish that makes no sense."""
+def freshness(message: introspection_pb2.Freshness, caller: Caller) -> Freshness:
+    """Return how recent an answer must be; raise `Invalid` for a wish that makes no sense.
+
+    A caller that is itself known by what was true a while ago may only have answers that are as old; for anything else
+    `Unavailable` is raised.
+    """
+    wished = _wished(message)
+    if wished.staleness < caller.stale_by:
+        raise Unavailable("the caller cannot be authenticated now")
+    return wished
+
+
+def _wished(message: introspection_pb2.Freshness) -> Freshness:
     match message.WhichOneof("wish"):
         case "read_again":
             if not message.read_again:
@@ -37,19 +47,26 @@ def freshness(message: introspection_pb2.Freshness) -> Freshness:
         case "accept_staleness":
             accepted = message.accept_staleness
             seconds = accepted.seconds + accepted.nanos / 1e9
-            if not 0 < seconds <= _STALEST_SECONDS:
-                raise Invalid(f"freshness.accept_staleness must be more than 0 and at most {_STALEST_SECONDS:.0f} s")
+            if not 0 < seconds <= STALEST_SECONDS:
+                raise Invalid(f"freshness.accept_staleness must be more than 0 and at most {STALEST_SECONDS:.0f} s")
             return Freshness(staleness=seconds)
     return LEASED
 
 
+class AnswersSeveral(Protocol):
+    """Answers several questions of one caller; `Introspect` does."""
+
+    def many(self, questions: Sequence[Question], caller: str) -> Sequence[Introspection | Failure]:
+        """Answer each by itself."""
+
+
 def answered(
-    introspect: Introspect, requests: Sequence[introspection_pb2.IntrospectRequest], caller: str
+    introspect: AnswersSeveral, requests: Sequence[introspection_pb2.IntrospectRequest], caller: Caller
 ) -> Sequence[Introspection | Failure]:
     """Answer several questions, what is none among them as such; raise `Unavailable` when none can be taken."""
-    read = [_read(request) for request in requests]
+    read = [_read(request, caller) for request in requests]
     questions = [each for each in read if isinstance(each, Question)]
-    answers = iter(introspect.many(questions, caller))
+    answers = iter(introspect.many(questions, caller.name))
     return [next(answers) if isinstance(each, Question) else each for each in read]
 
 
@@ -89,8 +106,8 @@ def duration(seconds: float) -> Duration | None:
     return found
 
 
-def _read(request: introspection_pb2.IntrospectRequest) -> Question | Failure:
+def _read(request: introspection_pb2.IntrospectRequest, caller: Caller) -> Question | Failure:
     try:
-        return question(request)
-    except Invalid as invalid:
-        return invalid
+        return question(request, caller)
+    except Failure as failure:
+        return failure

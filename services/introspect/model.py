@@ -12,10 +12,14 @@ from tallystick.oauth2.client import AuthenticatableClient
 
 @dataclass(frozen=True, slots=True)
 class CallerLookup:
-    """Whoever a client_id names, None when nobody, and Postgres's time, by which secrets are judged."""
+    """Whoever a client_id names, None when nobody, and Postgres's time, by which secrets are judged.
+
+    `stale_by` is for how many seconds this has not been known to be so, because nobody can be asked; 0 normally.
+    """
 
     now: datetime
     client: AuthenticatableClient | None
+    stale_by: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,9 @@ class Freshness:
     read_again: bool = False
     staleness: float = 0.0
 
+
+STALEST_SECONDS = 60.0
+"""The most staleness that anybody may accept."""
 
 LEASED = Freshness()
 """What callers get who wish for nothing else."""

@@ -28,7 +28,7 @@ class ResourceServers:
     def identify(self, authorization: str | None) -> Caller:
         """Return the caller; raise `Unauthenticated`, `PermissionDenied`, `ResourceExhausted` or `Unavailable`."""
         try:
-            client_id = self._authentication.authenticate(authorization, _NO_PARAMETERS)
+            recognised = self._authentication.recognise(authorization, _NO_PARAMETERS)
         except InsufficientScope as error:
             raise PermissionDenied(error.description, reason=error.code.upper()) from error
         except TooManyFailures as error:
@@ -37,7 +37,7 @@ class ResourceServers:
             ) from error
         except OAuthError as error:
             raise Unauthenticated(error.description, reason=error.code.upper(), detail=error.detail) from error
-        return Caller(CallerKind.RESOURCE_SERVER, client_id)
+        return Caller(CallerKind.RESOURCE_SERVER, recognised.client_id, recognised.stale_by)
 
 
 class IntrospectionService(introspection_pb2_grpc.IntrospectionServiceServicer):
@@ -51,7 +51,8 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServiceServicer):
     ) -> introspection_pb2.IntrospectResponse:
         """Say what the caller may know of any bytes; raise `Invalid` without any, `Unavailable` when unknowable."""
         del context
-        return messages.response(self._introspect(messages.question(request), callers.current().name))
+        caller = callers.current()
+        return messages.response(self._introspect(messages.question(request, caller), caller.name))
 
     def IntrospectBatch(
         self, request: introspection_pb2.IntrospectBatchRequest, context: grpc.ServicerContext
@@ -60,5 +61,5 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServiceServicer):
         del context
         if len(request.items) > MOST_QUESTIONS:
             raise Invalid(f"items: ask at most {MOST_QUESTIONS} questions at once")
-        outcomes = messages.answered(self._introspect, request.items, callers.current().name)
+        outcomes = messages.answered(self._introspect, request.items, callers.current())
         return introspection_pb2.IntrospectBatchResponse(items=map(messages.item, outcomes))

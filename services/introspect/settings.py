@@ -18,4 +18,5 @@ class IntrospectSettings(Settings):
     """Wrong client secrets that one address (of IPv6, one /64) may send to a replica in a minute, beside ten for each
     client. The right secret always passes."""
     remembered_tokens: Annotated[int, Field(ge=0, le=10_000_000)] = 50_000
-    """How many access tokens a replica of introspect remembers. With less than are in use it asks Postgres more often."""
+    """How many access tokens a replica remembers, at about 3.2 kB each. With less than are in use it asks Postgres more
+    often."""

@@ -39,10 +39,15 @@ SERVICES = frozenset({CallerKind.AUTHORIZE, CallerKind.TOKEN})
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated caller: its kind, and its own name (an operator's, or a client_id)."""
+    """An authenticated caller: its kind, and its own name (an operator's, or a client_id).
+
+    `stale_by` is for how many seconds it has not been known to be one, as nobody can be asked: it may only have answers
+    that are as old. 0 normally.
+    """
 
     kind: CallerKind
     name: str
+    stale_by: float = 0.0
 
 
 _current: ContextVar[Caller] = ContextVar("caller")

@@ -14,6 +14,7 @@ from services.introspect.leased_records import LeasedRecords, Reading
 from services.introspect.model import (
     LEASED,
     AccessTokenRecord,
+    CallerLookup,
     Client,
     Freshness,
     Known,
@@ -296,3 +297,33 @@ def test_callers_are_remembered_under_the_lease(store: Store, records: LeasedRec
     for _ in range(2):
         assert records.client("nobody").client is None
     assert store.asked == ["callers"] * 4
+
+
+@pytest.mark.parametrize(("age", "known"), [(1.5, True), (60.0, True), (60.5, False)], ids=str)
+def test_a_caller_is_known_by_what_was_true_a_while_ago(
+    store: Store, records: LeasedRecords, age: float, *, known: bool
+) -> None:
+    """While nobody can be asked a caller is known for a minute, and the answer says for how long it has been."""
+    store.lease()
+    caller = AuthenticatableClient("api", AuthMethod.CLIENT_SECRET_BASIC, (), enabled=True)
+    store.callers["api"] = caller
+    records.client("api")
+    store.boot_seconds += age
+    store.fails = True
+    if known:
+        assert records.client("api") == CallerLookup(NOON + timedelta(seconds=age), caller, stale_by=age)
+    else:
+        with pytest.raises(Unavailable):
+            records.client("api")
+
+
+def test_a_database_that_is_away_is_tried_by_one_at_a_time(store: Store, records: LeasedRecords) -> None:
+    """After a read that failed the next ones fail at once, until it is time to try again (GRPC-03)."""
+    store.fails = True
+    assert isinstance(ask(records), Unavailable)
+    assert isinstance(ask(records), Unavailable)
+    assert store.asked == ["tokens, confirmed"]
+    store.boot_seconds += 0.5
+    store.fails = False
+    assert isinstance(ask(records), Known)
+    assert isinstance(ask(records), Known)
