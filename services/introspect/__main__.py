@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from threading import BoundedSemaphore
 
+from services.introspect.access import CheckAccess
 from services.introspect.adapters.postgres_callers import CallerReads
 from services.introspect.adapters.postgres_records import AccessTokenReads, PolicyReads, RefreshTokenReads
 from services.introspect.batched_reads import BatchedReads, Found, Key, ReadsTogether
@@ -53,11 +54,12 @@ async def serve_introspect() -> None:
         throttle = FailureThrottle(time.monotonic, per_source=settings.secret_failures_per_source)
         authentication = CallerAuthentication(records, records, settings.issuer, throttle)
         introspect = Introspect(records, settings.issuer)
+        service = IntrospectionService(introspect, CheckAccess(records, records, settings.issuer))
 
         app = oauth_app(settings, randomness, CrossOrigin())
         IntrospectionEndpoint(authentication, introspect, threads).add_to(app)
         grpc_ = sync_server(ResourceServers(authentication), randomness, threads=_GRPC_THREADS)
-        introspection_pb2_grpc.add_IntrospectionServiceServicer_to_server(IntrospectionService(introspect), grpc_)
+        introspection_pb2_grpc.add_IntrospectionServiceServicer_to_server(service, grpc_)
         await serve(settings, app, grpc_)
 
 

@@ -101,8 +101,8 @@ class BatchedReads(Generic[Key, Found]):
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
-        for waiting in self._queue:
-            waiting.answer.set_exception(Unavailable("the service is ending"))
+        while self._queue:
+            _tell(self._queue.popleft(), Unavailable("the service is ending"))
 
     def find(self, keys: Sequence[Key], *, confirmed: bool = False) -> Sequence[Read[Found] | Failure]:
         """Read keys, each answered by itself; raise `Unavailable` when too many wait already."""

@@ -73,7 +73,7 @@ class _Question:
 
 
 class LeasedRecords:
-    """Implements `TokenRecords` and `CallerRecords`.
+    """Implements `TokenRecords`, `PolicyRecords` and `CallerRecords`.
 
     `room` is how many access tokens are remembered; of callers and policies a tenth of it.
     """
@@ -133,6 +133,21 @@ class LeasedRecords:
             remembered = RememberedCaller(read.found, read.moment)
             self._callers.put(client_id, Record(remembered, read.sent, subjects, read.timeline))
         return CallerLookup(read.moment.time, read.found)
+
+    def policy(self, resource: str, freshness: Freshness) -> ResourcePolicy:
+        """Return the policy of a resource, empty for one that is not registered; raise `Unavailable` or `TimedOut`."""
+        view = self._view()
+        at = self._clock()
+        record = self._policies.get(resource)
+        if record is not None and not freshness.read_again:
+            is_accepted = 0 < freshness.staleness >= at - record.sent.at
+            if is_accepted or memory_holds_for(record, view, at):
+                return record.value
+        read = _only(self._reading.policies.find([resource], confirmed=freshness.read_again))
+        if read.found is None:
+            raise Unavailable("the database gave no answer")
+        self._policies.put(resource, Record(read.found, read.sent, frozenset({POLICY}), read.timeline))
+        return read.found
 
     def _remembered(self, question: _Question, view: View, at: float) -> Known | None:
         """Return what memory says of a token, if it may say anything."""

@@ -6,11 +6,28 @@ from typing import Protocol
 
 from google.protobuf.duration_pb2 import Duration
 
-from services.introspect.model import LEASED, STALEST_SECONDS, Freshness, Introspection, Question
+from services.introspect.model import (
+    LEASED,
+    STALEST_SECONDS,
+    AccessDecision,
+    Denial,
+    Freshness,
+    Introspection,
+    Question,
+)
 from tallystick.introspect.v1 import introspection_pb2
+from tallystick.oauth2.audience import is_resource_identifier
 from tallystick.runtime.callers import Caller
 from tallystick.runtime.failures import Failure, Invalid, Unavailable
 from tallystick.runtime.grpc_status import status_of
+
+_DENIALS = {
+    None: introspection_pb2.DENIAL_UNSPECIFIED,
+    Denial.TOKEN_INACTIVE: introspection_pb2.DENIAL_TOKEN_INACTIVE,
+    Denial.SERVICE_UNKNOWN: introspection_pb2.DENIAL_SERVICE_UNKNOWN,
+    Denial.INSUFFICIENT_SCOPE: introspection_pb2.DENIAL_INSUFFICIENT_SCOPE,
+    Denial.OWNER_NOT_AUTHORIZED: introspection_pb2.DENIAL_OWNER_NOT_AUTHORIZED,
+}
 
 
 def question(request: introspection_pb2.IntrospectRequest, caller: Caller) -> Question:
@@ -85,6 +102,35 @@ def response(answer: Introspection) -> introspection_pb2.IntrospectResponse:
         iss=answer.iss,
         valid_for=duration(answer.valid_for),
     )
+
+
+def requested(octets: bytes) -> bytes:
+    """Return what is requested of a resource, whatever it is; raise `Invalid` when nothing is."""
+    if not octets:
+        raise Invalid("service is required")
+    return octets
+
+
+def verdict(decision: AccessDecision) -> introspection_pb2.CheckAccessResponse:
+    """Return a decision as a message."""
+    return introspection_pb2.CheckAccessResponse(
+        allowed=decision.allowed,
+        denial=_DENIALS[decision.denial],
+        service=decision.service,
+        http_status=decision.http_status,
+        error=decision.error,
+        www_authenticate=decision.www_authenticate,
+        token=response(decision.token),
+        valid_for=duration(decision.valid_for),
+    )
+
+
+def resource_identifier(octets: bytes) -> str:
+    """Return the identifier of a resource; raise `Invalid` for what cannot be one."""
+    text = octets.decode("ascii", "replace")
+    if not is_resource_identifier(text):
+        raise Invalid("resource must be an absolute URI without fragment")
+    return text
 
 
 def item(outcome: Introspection | Failure) -> introspection_pb2.IntrospectItem:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from services.introspect.model import CallerLookup, Freshness, Known, KnownRefreshToken
+from services.introspect.model import CallerLookup, Freshness, Known, KnownRefreshToken, ResourcePolicy
 from tallystick.oauth2.opaque_token import AccessToken
 from tallystick.oauth2.refresh_token import RefreshToken
 from tallystick.runtime.failures import Failure
@@ -17,6 +17,13 @@ class TokenRecords(Protocol):
 
     def refresh_token(self, token: RefreshToken, freshness: Freshness) -> KnownRefreshToken:
         """Return the current refresh token of the same family; raise `Unavailable` or `TimedOut`."""
+
+
+class PolicyRecords(Protocol):
+    """Finds what resources offer, and to whom."""
+
+    def policy(self, resource: str, freshness: Freshness) -> ResourcePolicy:
+        """Return the policy of a resource, empty for one that is not registered; raise `Unavailable` or `TimedOut`."""
 
 
 class CallerRecords(Protocol):

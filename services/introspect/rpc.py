@@ -4,6 +4,7 @@
 import grpc
 
 from services.introspect import messages
+from services.introspect.access import CheckAccess
 from services.introspect.caller_authentication import CallerAuthentication
 from services.introspect.introspection import Introspect
 from tallystick.introspect.v1 import introspection_pb2, introspection_pb2_grpc
@@ -43,8 +44,9 @@ class ResourceServers:
 class IntrospectionService(introspection_pb2_grpc.IntrospectionServiceServicer):
     """Answers the caller that the server has identified."""
 
-    def __init__(self, introspect: Introspect) -> None:
+    def __init__(self, introspect: Introspect, check_access: CheckAccess) -> None:
         self._introspect = introspect
+        self._check_access = check_access
 
     def Introspect(
         self, request: introspection_pb2.IntrospectRequest, context: grpc.ServicerContext
@@ -63,3 +65,18 @@ class IntrospectionService(introspection_pb2_grpc.IntrospectionServiceServicer):
             raise Invalid(f"items: ask at most {MOST_QUESTIONS} questions at once")
         outcomes = messages.answered(self._introspect, request.items, callers.current())
         return introspection_pb2.IntrospectBatchResponse(items=map(messages.item, outcomes))
+
+    def CheckAccess(
+        self, request: introspection_pb2.CheckAccessRequest, context: grpc.ServicerContext
+    ) -> introspection_pb2.CheckAccessResponse:
+        """Say whether a token is good for a request at a resource of the caller's."""
+        del context
+        caller = callers.current()
+        decision = self._check_access(
+            messages.token_text("token", request.token),
+            messages.resource_identifier(request.resource),
+            messages.requested(request.service),
+            caller=caller.name,
+            freshness=messages.freshness(request.freshness, caller),
+        )
+        return messages.verdict(decision)
