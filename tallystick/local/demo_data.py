@@ -12,7 +12,7 @@ from pathlib import Path
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from tallystick.authorize.v1 import client_pb2, resource_pb2, scope_pb2, user_pb2
+from tallystick.authorize.v1 import client_pb2, group_pb2, resource_pb2, scope_pb2, user_pb2
 from tallystick.local.operator_connection import OperatorConnection
 from tallystick.runtime.private_files import write_private
 
@@ -24,6 +24,8 @@ SCOPES: Mapping[str, tuple[str, str]] = {
     "albums.write": ("Add photos to your album", "POST /photos.v1.Albums/Add"),
 }
 PUBLIC, CONFIDENTIAL, API = "public", "confidential", "api"
+# Who may use these services: bob sees his photos, alice is told that she may not.
+GROUP, MEMBERS = "family", ("bob",)
 # Without what is easily mistaken: I, l, 1, O, 0.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -78,6 +80,7 @@ class DemoMaker:
             password = self._ensure_user(name, known.passwords.get(name, ""))
             made = DemoData({**made.passwords, name: password}, client_ids, client_secrets)
             keep(made)
+        self._ensure_group()
         return made
 
     def _registered(self) -> Iterator[client_pb2.Client]:
@@ -137,6 +140,24 @@ class DemoMaker:
                 cover = scope_pb2.Cover(resource=RESOURCE, service=service)
                 scope = scope_pb2.Scope(name=name, description=description, covers=[cover])
                 self._operator.call(scopes.CreateScope, scope_pb2.CreateScopeRequest(scope=scope))
+
+    def _ensure_group(self) -> None:
+        groups = self._operator.groups
+        if self._operator.find(groups.GetGroup, group_pb2.GetGroupRequest(name=GROUP)) is None:
+            group = group_pb2.Group(name=GROUP, description="May see and add photos", users=MEMBERS)
+            self._operator.call(groups.CreateGroup, group_pb2.CreateGroupRequest(group=group))
+            self._let_in(GROUP)
+
+    def _let_in(self, group: str) -> None:
+        resources = self._operator.resources
+        request = resource_pb2.GetResourceRequest(identifier=RESOURCE)
+        found = self._operator.call(resources.GetResource, request).resource
+        settled = {each.service for each in found.service_groups}
+        for _, service in SCOPES.values():
+            if service not in settled:
+                found.service_groups.add(service=service, groups=[group])
+        change = resource_pb2.UpdateResourceRequest(resource=found, update_mask=FieldMask(paths=["service_groups"]))
+        self._operator.call(resources.UpdateResource, change)
 
     def _ensure_user(self, username: str, known: str) -> str:
         users = self._operator.users

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 import grpc
 
 from tallystick.authorize.v1.client_pb2_grpc import ClientServiceStub
+from tallystick.authorize.v1.group_pb2_grpc import GroupServiceStub
 from tallystick.authorize.v1.resource_pb2_grpc import ResourceServiceStub
 from tallystick.authorize.v1.scope_pb2_grpc import ScopeServiceStub
 from tallystick.authorize.v1.user_pb2_grpc import UserServiceStub
@@ -24,6 +25,7 @@ class OperatorConnection:
         self._channel = grpc.insecure_channel(target, options=(("grpc.enable_http_proxy", 0),))
         self._metadata = (("authorization", f"Bearer {credential}"),)
         self.clients = ClientServiceStub(self._channel)
+        self.groups = GroupServiceStub(self._channel)
         self.resources = ResourceServiceStub(self._channel)
         self.scopes = ScopeServiceStub(self._channel)
         self.users = UserServiceStub(self._channel)

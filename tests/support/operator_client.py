@@ -8,8 +8,9 @@ from typing import Self, TypeVar
 
 import grpc
 
-from tallystick.authorize.v1 import client_pb2, resource_pb2, scope_pb2, user_pb2
+from tallystick.authorize.v1 import client_pb2, group_pb2, resource_pb2, scope_pb2, user_pb2
 from tallystick.authorize.v1.client_pb2_grpc import ClientServiceStub
+from tallystick.authorize.v1.group_pb2_grpc import GroupServiceStub
 from tallystick.authorize.v1.operator_pb2_grpc import OperatorServiceStub
 from tallystick.authorize.v1.resource_pb2_grpc import ResourceServiceStub
 from tallystick.authorize.v1.scope_pb2_grpc import ScopeServiceStub
@@ -75,6 +76,7 @@ class OperatorClient:
         self.clients = ClientServiceStub(authorize)
         self.scopes = ScopeServiceStub(authorize)
         self.resources = ResourceServiceStub(authorize)
+        self.groups = GroupServiceStub(authorize)
         self.users = UserServiceStub(authorize)
         self.operators = OperatorServiceStub(authorize)
         self.grants = GrantServiceStub(token)
@@ -150,18 +152,31 @@ class OperatorClient:
         made = self.call(self.scopes.CreateScope, scope_pb2.CreateScopeRequest(scope=record)).scope
         return Scope(made.name, made.description)
 
+    def create_group(
+        self, name: str | None = None, *, users: Sequence[User] = (), clients: Sequence[Client] = ()
+    ) -> str:
+        """Add a group and return its name."""
+        group = group_pb2.Group(
+            name=name or _unique("group"),
+            users=[user.username for user in users],
+            clients=[client.client_id for client in clients],
+        )
+        return self.call(self.groups.CreateGroup, group_pb2.CreateGroupRequest(group=group)).group.name
+
     def create_resource(
         self,
         identifier: str | None = None,
         *,
         callers: Sequence[Client] = (),
         services: Sequence[str] = ("/photos.v1.Albums/Get",),
+        groups: Sequence[str] = (),
     ) -> Resource:
-        """Add a protected resource whose callers may introspect its tokens."""
+        """Add a protected resource whose callers may introspect its tokens, and whose groups may use its services."""
         record = resource_pb2.Resource(
             identifier=identifier or f"https://{_unique('api')}.example",
             callers=[caller.client_id for caller in callers],
             services=services,
+            service_groups=[resource_pb2.ServiceGroups(service=service, groups=groups) for service in services],
         )
         made = self.call(self.resources.CreateResource, resource_pb2.CreateResourceRequest(resource=record)).resource
         return Resource(made.identifier, tuple(made.services))

@@ -7,7 +7,7 @@ from psycopg import IntegrityError
 from psycopg.rows import DictRow
 
 from services.authorize.adapters.postgres_registry_transaction import Change, invalidation, transact
-from services.authorize.registry.model import Cover, Scope, changed_fields
+from services.authorize.registry.model import Cover, CoveredService, Scope, changed_fields
 from tallystick.runtime.audit_event import AuditEvent, EventKind
 from tallystick.runtime.failures import AlreadyExists, Refused, Unavailable
 from tallystick.runtime.postgres import AsyncPostgres, Statement
@@ -29,6 +29,16 @@ LIST_SCOPES: LiteralString = """
 SELECT name, description, version,
     ARRAY(SELECT ARRAY[resource, service] FROM scope_covers WHERE scope = name ORDER BY resource, service) AS covers
 FROM scopes WHERE name > %(after)s ORDER BY name LIMIT %(limit)s
+"""
+
+# Every service of some resources, with the groups that may use it.
+LIST_SERVICES: LiteralString = """
+SELECT resource, service,
+    ARRAY(
+        SELECT x.group_name FROM service_groups x
+        WHERE x.resource = services.resource AND x.service = services.service ORDER BY x.group_name
+    ) AS groups
+FROM services WHERE resource = ANY (%(resources)s::text[]) ORDER BY resource, service
 """
 
 # The resources whose services a scope covered or shall cover. Whoever changes one of them locks it first as well, so
@@ -129,6 +139,11 @@ class PostgresScopeStore:
     async def after(self, name: str, limit: int) -> Sequence[Scope]:
         """Return scopes with greater names."""
         return [_scope(row) for row in await self._postgres.all(LIST_SCOPES, {"after": name, "limit": limit})]
+
+    async def services_of(self, resources: Sequence[str]) -> Sequence[CoveredService]:
+        """Return every registered service of some resources, with the groups that may use it, in order."""
+        rows = await self._postgres.all(LIST_SERVICES, {"resources": list(resources)})
+        return [CoveredService(row["resource"], row["service"], tuple(row["groups"])) for row in rows]
 
     async def update(self, name: str, change: Callable[[Scope], Scope]) -> Scope | None:
         """Put the changed scope in the place of the present one."""

@@ -8,18 +8,21 @@ import grpc.aio
 
 from services.authorize.adapters.postgres_audit_events import PostgresEventStore
 from services.authorize.adapters.postgres_registry_clients import PostgresClientStore
+from services.authorize.adapters.postgres_registry_groups import PostgresGroupStore
 from services.authorize.adapters.postgres_registry_operators import PostgresOperatorStore
 from services.authorize.adapters.postgres_registry_resources import PostgresResourceStore
 from services.authorize.adapters.postgres_registry_scopes import PostgresScopeStore
 from services.authorize.adapters.postgres_registry_users import PostgresUserStore
 from services.authorize.operator_rpc.audit_service import AuditService
 from services.authorize.operator_rpc.client_service import ClientService
+from services.authorize.operator_rpc.group_service import GroupService
 from services.authorize.operator_rpc.operator_service import OperatorService
 from services.authorize.operator_rpc.resource_service import ResourceService
 from services.authorize.operator_rpc.scope_service import ScopeService
 from services.authorize.operator_rpc.user_service import UserService
 from services.authorize.registry.audit_events import AuditEvents
 from services.authorize.registry.clients import Clients
+from services.authorize.registry.groups import Groups
 from services.authorize.registry.operators import Operators
 from services.authorize.registry.ports import Passwords
 from services.authorize.registry.resources import Resources
@@ -28,6 +31,7 @@ from services.authorize.registry.users import Users
 from tallystick.authorize.v1 import (
     audit_pb2_grpc,
     client_pb2_grpc,
+    group_pb2_grpc,
     operator_pb2_grpc,
     resource_pb2_grpc,
     scope_pb2_grpc,
@@ -47,6 +51,8 @@ def add_operator_services(
     scope_pb2_grpc.add_ScopeServiceServicer_to_server(scopes, server)
     resources = ResourceService(Resources(PostgresResourceStore(postgres), issuer))
     resource_pb2_grpc.add_ResourceServiceServicer_to_server(resources, server)
+    groups = GroupService(Groups(PostgresGroupStore(postgres)))
+    group_pb2_grpc.add_GroupServiceServicer_to_server(groups, server)
     users = UserService(Users(PostgresUserStore(postgres), passwords, randomness))
     user_pb2_grpc.add_UserServiceServicer_to_server(users, server)
     operators = OperatorService(Operators(PostgresOperatorStore(postgres), randomness))

@@ -1,6 +1,7 @@
 """`ResourceService` over gRPC."""
 # ruff: noqa: N802 - gRPC names methods as the proto does
 
+from collections.abc import Sequence
 from typing import Any
 
 import grpc.aio
@@ -12,7 +13,7 @@ from tallystick.authorize.v1 import resource_pb2, resource_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-_MASK = {"callers": ("callers",), "services": ("services",)}
+_MASK = {"callers": ("callers",), "services": ("services",), "service_groups": ("service_groups",)}
 
 
 class ResourceService(resource_pb2_grpc.ResourceServiceServicer):
@@ -26,7 +27,7 @@ class ResourceService(resource_pb2_grpc.ResourceServiceServicer):
     ) -> resource_pb2.CreateResourceResponse:
         """Add a resource."""
         asked = request.resource
-        resource = await self._resources.create(asked.identifier, asked.callers, asked.services)
+        resource = await self._resources.create(asked.identifier, asked.callers, asked.services, _groups(asked))
         return resource_pb2.CreateResourceResponse(resource=_message(resource))
 
     async def GetResource(
@@ -53,6 +54,7 @@ class ResourceService(resource_pb2_grpc.ResourceServiceServicer):
             request.resource.identifier,
             callers=request.resource.callers if "callers" in fields else None,
             services=request.resource.services if "services" in fields else None,
+            service_groups=_groups(request.resource) if "service_groups" in fields else None,
         )
         return resource_pb2.UpdateResourceResponse(resource=_message(resource))
 
@@ -64,5 +66,17 @@ class ResourceService(resource_pb2_grpc.ResourceServiceServicer):
         return resource_pb2.DeleteResourceResponse()
 
 
+def _groups(message: resource_pb2.Resource) -> list[tuple[str, Sequence[str]]]:
+    return [(each.service, each.groups) for each in message.service_groups]
+
+
 def _message(resource: Resource) -> resource_pb2.Resource:
-    return resource_pb2.Resource(identifier=resource.identifier, callers=resource.callers, services=resource.services)
+    return resource_pb2.Resource(
+        identifier=resource.identifier,
+        callers=resource.callers,
+        services=resource.services,
+        service_groups=[
+            resource_pb2.ServiceGroups(service=service, groups=groups)
+            for service, groups in resource.service_groups.items()
+        ],
+    )

@@ -30,8 +30,13 @@ class ScopeService(scope_pb2_grpc.ScopeServiceServicer):
         return scope_pb2.CreateScopeResponse(scope=_message(scope))
 
     async def GetScope(self, request: scope_pb2.GetScopeRequest, _context: Context) -> scope_pb2.GetScopeResponse:
-        """Read one scope."""
-        return scope_pb2.GetScopeResponse(scope=_message(await self._scopes.get(request.name)))
+        """Read one scope, and what it really covers."""
+        scope = await self._scopes.get(request.name)
+        covered = [
+            scope_pb2.CoveredService(resource=each.resource, service=each.service, groups=each.groups)
+            for each in await self._scopes.covered(scope)
+        ]
+        return scope_pb2.GetScopeResponse(scope=_message(scope), covered_services=covered)
 
     async def ListScopes(self, request: scope_pb2.ListScopesRequest, _context: Context) -> scope_pb2.ListScopesResponse:
         """Read a page of scopes."""

@@ -11,6 +11,7 @@ RESOURCE_LIMIT = 2000
 """The longest identifier of a protected resource, in characters."""
 
 _CLIENT_ID = re.compile(r"[a-z2-7]{26}")
+_GROUP_NAME = re.compile(r"[a-z0-9._-]{1,64}")
 _OPERATOR_NAME = re.compile(r"[a-z0-9._-]{1,64}")
 
 
@@ -44,6 +45,16 @@ def resource_identifier(value: str, field: str = "identifier") -> str:
 def username(value: str) -> str:
     """Return a name to sign in by."""
     return required_line("username", value, limit=NAME_LIMIT)
+
+
+def group_name(value: str, field: str = "name") -> str:
+    """Return a group that can be registered."""
+    if _GROUP_NAME.fullmatch(value) is None:
+        raise Invalid(
+            f"{field}: a group is at most 64 lower-case letters, digits and the characters . _ - (such as family), "
+            f"not {excerpt(value)!r}"
+        )
+    return value
 
 
 def operator_name(value: str) -> str:

@@ -86,12 +86,35 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Resource owners, by username, and clients that act for themselves."""
+
+    name: str
+    description: str
+    users: tuple[str, ...]
+    clients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
-    """A protected resource (RFC 8707 §2): who may ask about its tokens, and what it offers."""
+    """A protected resource (RFC 8707 §2): who may ask about its tokens, what it offers, and which groups may use it.
+
+    `service_groups` has the groups of each service that has any; one that is not there admits nobody.
+    """
 
     identifier: str
     callers: tuple[str, ...]
     services: tuple[str, ...]
+    service_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CoveredService:
+    """A registered service that a scope covers, and the groups that may use it."""
+
+    resource: str
+    service: str
+    groups: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ come in the order of their keys, after a key and up to a limit.
 What lasts for a while is counted by the store's clock, by which it is judged later.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -14,8 +14,10 @@ from uuid import UUID
 from services.authorize.registry.model import (
     Client,
     ClientSettings,
+    CoveredService,
     EventFilter,
     EventPosition,
+    Group,
     Operator,
     OperatorRole,
     RecordedEvent,
@@ -81,6 +83,9 @@ class ScopeStore(Protocol):
         Raise `Refused` for a cover that is not a registered service.
         """
 
+    async def services_of(self, resources: Sequence[str]) -> Sequence[CoveredService]:
+        """Return every registered service of some resources, with the groups that may use it, in order."""
+
     async def delete(self, name: str) -> bool:
         """Remove a scope from everywhere; False when there was none."""
 
@@ -89,7 +94,7 @@ class ResourceStore(Protocol):
     """Keeps protected resources."""
 
     async def add(self, resource: Resource) -> Resource:
-        """Add a resource; raise `AlreadyExists`, or `Refused` for a caller that is not a client."""
+        """Add a resource; raise `AlreadyExists`, or `Refused` for a caller that is no client or an unknown group."""
 
     async def get(self, identifier: str) -> Resource | None:
         """Return a resource."""
@@ -98,15 +103,47 @@ class ResourceStore(Protocol):
         """Return resources with greater identifiers."""
 
     async def update(
-        self, identifier: str, *, callers: tuple[str, ...] | None, services: tuple[str, ...] | None
+        self,
+        identifier: str,
+        *,
+        callers: tuple[str, ...] | None,
+        services: tuple[str, ...] | None,
+        service_groups: Mapping[str, tuple[str, ...]] | None,
     ) -> Resource | None:
-        """Replace callers, services, or both; None leaves them.
+        """Replace callers, services, the groups of all services, or several of them; None leaves them.
 
-        Raise `Refused` for a caller that is not a client, and when a scope covers a service that would go.
+        Services that stay keep their groups. Raise `Invalid` for groups of a service that is not offered, `Refused` for
+        a caller that is not a client, an unknown group, and when a scope covers a service that would go.
         """
 
     async def delete(self, identifier: str) -> bool:
         """Remove a resource; raise `Refused` while a scope covers one of its services. False when there was none."""
+
+
+class GroupStore(Protocol):
+    """Keeps groups and their members."""
+
+    async def add(self, group: Group) -> Group:
+        """Add a group; raise `AlreadyExists`, or `Refused` for an unknown member."""
+
+    async def get(self, name: str) -> Group | None:
+        """Return a group."""
+
+    async def after(self, name: str, limit: int) -> Sequence[Group]:
+        """Return groups with greater names."""
+
+    async def update(
+        self,
+        name: str,
+        *,
+        description: str | None,
+        users: tuple[str, ...] | None,
+        clients: tuple[str, ...] | None,
+    ) -> Group | None:
+        """Replace description, users, clients, or several of them; None leaves them. Raise `Refused` as `add`."""
+
+    async def delete(self, name: str) -> bool:
+        """Remove a group, from services too; False when there was none."""
 
 
 class UserStore(Protocol):

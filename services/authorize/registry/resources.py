@@ -1,17 +1,18 @@
 """The use cases of `ResourceService`."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from services.authorize.registry import identifiers
 from services.authorize.registry.model import Page, Resource
 from services.authorize.registry.page import page_request
 from services.authorize.registry.ports import ResourceStore
-from tallystick.oauth2.service_name import MalformedServiceName, ServiceName, parse_service_name
 from services.authorize.registry.text import excerpt
+from tallystick.oauth2.service_name import MalformedServiceName, ServiceName, parse_service_name
 from tallystick.runtime.failures import Invalid, NotFound
 
 MOST_CALLERS = 100
 MOST_SERVICES = 1000
+MOST_GROUPS = 5000
 
 
 class Resources:
@@ -21,14 +22,22 @@ class Resources:
         self._store = store
         self._issuer = issuer
 
-    async def create(self, identifier: str, callers: Iterable[str], services: Iterable[str]) -> Resource:
-        """Add a resource; raise `Invalid`, `AlreadyExists`, or `Refused` for an unknown caller."""
+    async def create(
+        self,
+        identifier: str,
+        callers: Iterable[str],
+        services: Iterable[str],
+        service_groups: Iterable[tuple[str, Iterable[str]]] = (),
+    ) -> Resource:
+        """Add a resource; raise `Invalid`, `AlreadyExists`, or `Refused` for an unknown caller or group."""
         identifiers.resource_identifier(identifier)
         if identifier == self._issuer:
             raise Invalid(
                 "identifier is the issuer, for which tokens are issued whose scopes cover no resource: choose another"
             )
-        return await self._store.add(Resource(identifier, _callers(callers), canonical_services(services)))
+        offered = canonical_services(services)
+        groups = canonical_groups(service_groups, offered)
+        return await self._store.add(Resource(identifier, _callers(callers), offered, groups))
 
     async def get(self, identifier: str) -> Resource:
         """Return a resource; raise `NotFound`."""
@@ -40,18 +49,26 @@ class Resources:
         return request.page(await self._store.after(request.after, request.limit), lambda found: found.identifier)
 
     async def update(
-        self, identifier: str, *, callers: Iterable[str] | None, services: Iterable[str] | None
+        self,
+        identifier: str,
+        *,
+        callers: Iterable[str] | None,
+        services: Iterable[str] | None,
+        service_groups: Iterable[tuple[str, Iterable[str]]] | None = None,
     ) -> Resource:
-        """Replace callers, services, or both; None leaves them.
+        """Replace callers, services, the groups of all services, or several of them; None leaves them.
 
-        Raise `NotFound`, `Invalid`, or `Refused` for an unknown caller and for taking away what a scope covers.
+        Services that stay keep their groups. Raise `NotFound`, `Invalid`, or `Refused` for an unknown caller or group,
+        and for taking away what a scope covers.
         """
         identifiers.resource_identifier(identifier)
+        offered = None if services is None else canonical_services(services)
         return _found(
             await self._store.update(
                 identifier,
                 callers=None if callers is None else _callers(callers),
-                services=None if services is None else canonical_services(services),
+                services=offered,
+                service_groups=None if service_groups is None else canonical_groups(service_groups, offered),
             )
         )
 
@@ -78,6 +95,29 @@ def canonical_services(names: Iterable[str]) -> tuple[str, ...]:
     if len(by_shape) > MOST_SERVICES:
         raise Invalid(f"services: a resource may have at most {MOST_SERVICES}; a folder /…/* stands for all below it")
     return tuple(sorted(by_shape.values()))
+
+
+def canonical_groups(
+    service_groups: Iterable[tuple[str, Iterable[str]]], offered: Collection[str] | None
+) -> dict[str, tuple[str, ...]]:
+    """Return the groups of each service that has any, in their one way of writing.
+
+    Raise `Invalid` for what is no service or group, a service that is named twice, and one that is not `offered`.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for name, groups in service_groups:
+        try:
+            service = str(parse_service_name(name))
+        except MalformedServiceName as problem:
+            raise Invalid(f"service_groups: {excerpt(name)!r} {problem}") from None
+        if service in found:
+            raise Invalid(f"service_groups: {excerpt(service)!r} is named twice")
+        if offered is not None and service not in offered:
+            raise Invalid(f"service_groups: {excerpt(service)!r} is not among the resource's services")
+        found[service] = tuple(sorted({identifiers.group_name(group, "service_groups") for group in groups}))
+    if sum(map(len, found.values())) > MOST_GROUPS:
+        raise Invalid(f"service_groups: a resource may have at most {MOST_GROUPS} groups, counted by service")
+    return {service: groups for service, groups in found.items() if groups}
 
 
 def _callers(client_ids: Iterable[str]) -> tuple[str, ...]:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from services.authorize.registry import identifiers
-from services.authorize.registry.model import Cover, Page, Scope
+from services.authorize.registry.model import Cover, CoveredService, Page, Scope
 from services.authorize.registry.page import page_request
 from services.authorize.registry.ports import ScopeStore
-from tallystick.oauth2.service_name import MalformedServiceName, parse_service_name
 from services.authorize.registry.text import SENTENCE_LIMIT, excerpt, line
 from tallystick.oauth2.scope import INTROSPECT
+from tallystick.oauth2.service_name import MalformedServiceName, parse_service_name
 from tallystick.runtime.failures import Invalid, NotFound, Refused
 
 MOST_COVERS = 500
@@ -33,6 +33,18 @@ class Scopes:
     async def get(self, name: str) -> Scope:
         """Return a scope; raise `NotFound`."""
         return _found(await self._store.get(identifiers.scope_name(name)))
+
+    async def covered(self, scope: Scope) -> tuple[CoveredService, ...]:
+        """Return what a scope really covers: every registered service that its covers reach, folders opened."""
+        reached = [(cover.resource, parse_service_name(cover.service)) for cover in scope.covers]
+        return tuple(
+            each
+            for each in await self._store.services_of(sorted({cover.resource for cover in scope.covers}))
+            if any(
+                resource == each.resource and cover.covers(parse_service_name(each.service))
+                for resource, cover in reached
+            )
+        )
 
     async def page(self, size: int, token: str) -> Page[Scope]:
         """Return a page of scopes by name; raise `Invalid`."""

@@ -1,5 +1,7 @@
 """`tallystick resource`: the APIs that accept our tokens (RFC 8707 §2)."""
 
+from collections.abc import Iterable
+
 import click
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -9,6 +11,7 @@ from tallystick.cli.connection import PAGE_SIZE, Operator, pages
 from tallystick.cli.options import for_operators, values
 from tallystick.cli.output import Printer
 from tallystick.cli.record import record
+from tallystick.oauth2.service_name import MalformedServiceName, parse_service_name
 
 COLUMNS = ("identifier", "callers", "services")
 
@@ -29,6 +32,15 @@ service_option = click.option(
 )
 
 
+group_option = click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    metavar="GROUP",
+    help="A group that may use the services of this command. Repeatable; '' for none, which admits nobody.",
+)
+
+
 @click.group()
 def resource() -> None:
     """Keep the protected resources and the services that they offer."""
@@ -38,12 +50,28 @@ def resource() -> None:
 @click.argument("identifier")
 @caller_option
 @service_option
+@group_option
 @for_operators
 def create(
-    operator: Operator, printer: Printer, identifier: str, callers: tuple[str, ...], services: tuple[str, ...]
+    operator: Operator,
+    printer: Printer,
+    identifier: str,
+    callers: tuple[str, ...],
+    services: tuple[str, ...],
+    groups: tuple[str, ...],
 ) -> None:
-    """Add a protected resource, named by the URI that is the audience of its tokens."""
-    message = resource_pb2.Resource(identifier=identifier, callers=values(callers), services=values(services))
+    """Add a protected resource, named by the URI that is the audience of its tokens.
+
+    Each --group may use all services that are named; `update` gives groups to single ones.
+    """
+    if values(groups) and not values(services):
+        raise click.UsageError("--group needs a --service that the group may use")
+    message = resource_pb2.Resource(
+        identifier=identifier,
+        callers=values(callers),
+        services=values(services),
+        service_groups=_used_by(values(services), groups),
+    )
     with operator.authorize() as authorize:
         stub = ResourceServiceStub(authorize.channel)
         answer = authorize.call(stub.CreateResource, resource_pb2.CreateResourceRequest(resource=message))
@@ -83,18 +111,41 @@ def show(operator: Operator, printer: Printer, identifier: str) -> None:
 @click.argument("identifier")
 @caller_option
 @service_option
+@group_option
 @for_operators
 def update(
-    operator: Operator, printer: Printer, identifier: str, callers: tuple[str, ...], services: tuple[str, ...]
+    operator: Operator,
+    printer: Printer,
+    identifier: str,
+    callers: tuple[str, ...],
+    services: tuple[str, ...],
+    groups: tuple[str, ...],
 ) -> None:
-    """Replace all callers, or all services. A service that a scope covers cannot be taken away."""
-    paths = [path for path, given in (("callers", callers), ("services", services)) if given]
-    if not paths:
+    """Replace all callers, all services, or who may use them.
+
+    --service alone replaces all services, and those that stay keep their groups; one that a scope covers cannot be
+    taken away. --group alone says who may use each service there is. Together they say who may use just the services
+    that are named, which are added if they are new; all others stay as they are.
+    """
+    if not (callers or services or groups):
         raise click.UsageError("name at least one option to change")
-    message = resource_pb2.Resource(identifier=identifier, callers=values(callers), services=values(services))
-    request = resource_pb2.UpdateResourceRequest(resource=message, update_mask=FieldMask(paths=paths))
     with operator.authorize() as authorize:
-        answer = authorize.call(ResourceServiceStub(authorize.channel).UpdateResource, request)
+        stub = ResourceServiceStub(authorize.channel)
+        message, paths = resource_pb2.Resource(identifier=identifier), []
+        if callers:
+            message.callers.extend(values(callers))
+            paths.append("callers")
+        if services and not groups:
+            message.services.extend(values(services))
+            paths.append("services")
+        if groups:
+            present = authorize.call(stub.GetResource, resource_pb2.GetResourceRequest(identifier=identifier)).resource
+            named = values(services) or present.services
+            message.services.extend([*present.services, *named])
+            message.service_groups.extend(_regrouped(present, named, groups))
+            paths += ["services", "service_groups"]
+        request = resource_pb2.UpdateResourceRequest(resource=message, update_mask=FieldMask(paths=paths))
+        answer = authorize.call(stub.UpdateResource, request)
     printer.record(record(answer.resource))
 
 
@@ -107,3 +158,28 @@ def delete(operator: Operator, printer: Printer, identifier: str) -> None:
         stub = ResourceServiceStub(authorize.channel)
         authorize.call(stub.DeleteResource, resource_pb2.DeleteResourceRequest(identifier=identifier))
     printer.done("deleted", "identifier", identifier)
+
+
+def _used_by(services: Iterable[str], groups: tuple[str, ...]) -> list[resource_pb2.ServiceGroups]:
+    # Two ways of writing one service are one service.
+    return [
+        resource_pb2.ServiceGroups(service=service, groups=values(groups))
+        for service in dict.fromkeys(map(_canonical, services))
+    ]
+
+
+def _regrouped(
+    present: resource_pb2.Resource, named: Iterable[str], groups: tuple[str, ...]
+) -> list[resource_pb2.ServiceGroups]:
+    """Return the groups of all services, with those of the named ones replaced."""
+    changed = _used_by(named, groups)
+    names = {each.service for each in changed}
+    return [*(each for each in present.service_groups if each.service not in names), *changed]
+
+
+def _canonical(service: str) -> str:
+    """Return the one way of writing a service; what is none is left for authorize to refuse."""
+    try:
+        return str(parse_service_name(service))
+    except MalformedServiceName:
+        return service

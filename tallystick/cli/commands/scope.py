@@ -63,11 +63,11 @@ def list_(operator: Operator, printer: Printer) -> None:
 @click.argument("name")
 @for_operators
 def show(operator: Operator, printer: Printer, name: str) -> None:
-    """Show a scope."""
+    """Show a scope, and which services it really covers, folders opened, with the groups that may use them."""
     with operator.authorize() as authorize:
         stub = ScopeServiceStub(authorize.channel)
         answer = authorize.call(stub.GetScope, scope_pb2.GetScopeRequest(name=name))
-    printer.record(record(answer.scope))
+    printer.record(record(answer.scope) | {"covered_services": record(answer)["covered_services"]})
 
 
 @scope.command()
