@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 from services.authorize.account import Account
 from services.authorize.adapters.argon2_passwords import Argon2Passwords
+from services.authorize.adapters.leased_directories import LeasedClients, LeasedResources
 from services.authorize.adapters.postgres_account import PostgresAccount
 from services.authorize.adapters.postgres_clients import PostgresClients
 from services.authorize.adapters.postgres_consents import PostgresConsents
@@ -38,6 +39,7 @@ from services.authorize.issue_code import IssueCode
 from services.authorize.known_device import KnownDevices
 from services.authorize.metadata import metadata
 from services.authorize.operator_rpc import add_operator_services
+from services.authorize.operator_rpc.finality import AnswersWhenFinal
 from services.authorize.pages.translated_pages import TranslatedPages
 from services.authorize.remembered_consent import RememberedConsent
 from services.authorize.rpc import AuthorizationCodeService
@@ -54,6 +56,10 @@ from tallystick.runtime.failure_throttle import FailureThrottle
 from tallystick.runtime.front_door import FrontDoor
 from tallystick.runtime.grpc_server import aio_server
 from tallystick.runtime.http import new_app
+from tallystick.runtime.lease.async_follower import AsyncFollower
+from tallystick.runtime.lease.boot_clock import boot_seconds
+from tallystick.runtime.lease.leased_reads import Log
+from tallystick.runtime.lease.revocation_wait import RevocationWait
 from tallystick.runtime.operator_credentials import ServiceOrOperator
 from tallystick.runtime.postgres import AsyncPostgres
 from tallystick.runtime.randomness import SystemRandomness
@@ -86,9 +92,13 @@ async def serve_authorize() -> None:
         )
         resources.push_async_callback(audit.close)
         passwords = resources.enter_context(Argon2Passwords())
+        follower = await resources.enter_async_context(
+            AsyncFollower(settings.postgres_dsn.get_secret_value(), name=settings.service)
+        )
+        known_log, wait = Log(lambda: follower.view, boot_seconds, postgres.renew), RevocationWait(postgres)
 
         clients, users, consents = (
-            PostgresClients(postgres),
+            LeasedClients(PostgresClients(postgres), known_log),
             PostgresUsers(postgres),
             PostgresConsents(postgres, settings.service),
         )
@@ -112,7 +122,7 @@ async def serve_authorize() -> None:
         asking_client = AskingClient(clients)
         begin_interaction = BeginInteraction(
             clients,
-            PostgresResources(postgres),
+            LeasedResources(PostgresResources(postgres), known_log),
             interactions,
             issuer=settings.issuer,
             require_pkce=settings.require_pkce,
@@ -152,11 +162,11 @@ async def serve_authorize() -> None:
             site=site,
         ).add_to(app, answers)
         SignOutEndpoint(sessions, cookies=cookies, site=site).add_to(app, answers)
-        account = Account(PostgresAccount(postgres, settings.service))
+        account = Account(PostgresAccount(postgres, settings.service), wait)
         AccountEndpoint(account, sessions, pages=pages, cookies=cookies, site=site).add_to(app, answers)
         metadata_endpoint.add_to(app, answers)
 
-        grpc_ = aio_server(ServiceOrOperator(services, postgres), randomness)
+        grpc_ = aio_server(ServiceOrOperator(services, postgres), randomness, AnswersWhenFinal(wait))
         check_code = AuthorizationCodeService(CheckCode(codes, consents, audit))
         authorization_code_pb2_grpc.add_AuthorizationCodeServiceServicer_to_server(check_code, grpc_)
         add_operator_services(grpc_, postgres, randomness, passwords, issuer=settings.issuer)

@@ -3,14 +3,15 @@
 from services.authorize.model import User
 from services.authorize.pages.account_view import AccountView, ApplicationWithAccess
 from services.authorize.pages.consent_view import RequestedScope
-from services.authorize.ports import AccountStore
+from services.authorize.ports import AccountStore, Finality
 
 
 class Account:
     """Shows and withdraws what a user has given."""
 
-    def __init__(self, store: AccountStore) -> None:
+    def __init__(self, store: AccountStore, finality: Finality) -> None:
         self._store = store
+        self._finality = finality
 
     async def view(self, user: User, *, withdrawn: str = "") -> AccountView:
         """Return what the page shows. `withdrawn` is a client_id, and believed only when its access is withdrawn."""
@@ -33,5 +34,9 @@ class Account:
         )
 
     async def withdraw(self, user: User, client_id: str) -> None:
-        """End a client's access: all its grants, tokens and codes, and what is remembered of the consent."""
+        """End a client's access: all its grants, tokens and codes, and what is remembered of the consent.
+
+        Whoever withdraws it a second time is told no earlier than the first time.
+        """
         await self._store.withdraw(user.user_id, client_id)
+        await self._finality.until_final()

@@ -130,6 +130,13 @@ class CodeStore(Protocol):
         """Return what a code stands for, the same to everyone who asks; None when there is none or it has expired."""
 
 
+class Finality(Protocol):
+    """When what has ended has ended everywhere."""
+
+    async def until_final(self) -> None:
+        """Return when no replica answers any more from what it knew before this call; raise `Unavailable`."""
+
+
 class AccountStore(Protocol):
     """Keeps who has access to a user's account."""
 

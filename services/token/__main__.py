@@ -12,6 +12,7 @@ import grpc.aio
 from fastapi import FastAPI
 
 from services.token.adapters.authorize_rpc import AuthorizeCodes
+from services.token.adapters.leased_clients import LeasedClients
 from services.token.adapters.postgres_clients import PostgresClients
 from services.token.adapters.postgres_families import PostgresFamilies
 from services.token.adapters.postgres_grant_records import PostgresGrantRecords
@@ -45,6 +46,10 @@ from tallystick.runtime.cors import CrossOrigin
 from tallystick.runtime.failure_throttle import FailureThrottle
 from tallystick.runtime.grpc_client import Neighbour
 from tallystick.runtime.keys import KeyRing, read_key_ring
+from tallystick.runtime.lease.async_follower import AsyncFollower
+from tallystick.runtime.lease.boot_clock import boot_seconds
+from tallystick.runtime.lease.leased_reads import Log
+from tallystick.runtime.lease.revocation_wait import RevocationWait
 from tallystick.runtime.lifecycle import run
 from tallystick.runtime.oauth_http import oauth_app
 from tallystick.runtime.operator_credentials import ServiceOrOperator
@@ -80,9 +85,16 @@ async def main() -> None:
         )
         resources.push_async_callback(audit.close)
         await _keep_up(settings, postgres, resources)
-        throttle = FailureThrottle(time.monotonic, per_source=settings.secret_failures_per_source)
-        authentication = ClientAuthentication(PostgresClients(postgres), throttle)
-        revocation = Revocation(PostgresGrants(postgres))
+        follower = await resources.enter_async_context(
+            AsyncFollower(settings.postgres_dsn.get_secret_value(), name=settings.service)
+        )
+        wait = RevocationWait(postgres)
+        authentication = ClientAuthentication(
+            LeasedClients(PostgresClients(postgres), Log(lambda: follower.view, boot_seconds, postgres.renew)),
+            FailureThrottle(time.monotonic, per_source=settings.secret_failures_per_source),
+            wait,
+        )
+        revocation = Revocation(PostgresGrants(postgres), wait)
         await serve(
             settings,
             _http(

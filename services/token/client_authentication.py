@@ -4,8 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.token.model import Client
-from services.token.ports import Clients
-from tallystick.oauth2.client_authentication import PresentedCredentials, authenticate, presented_credentials
+from services.token.ports import Clients, Finality
+from tallystick.oauth2.client_authentication import (
+    ClientDisabled,
+    PresentedCredentials,
+    authenticate,
+    presented_credentials,
+)
 from tallystick.oauth2.errors import InvalidClient
 from tallystick.oauth2.parameters import Parameters
 from tallystick.runtime import client_address
@@ -27,9 +32,10 @@ class Asking:
 class ClientAuthentication:
     """Finds and authenticates the client behind a request, and counts those that turn out to be somebody else."""
 
-    def __init__(self, clients: Clients, throttle: FailureThrottle) -> None:
+    def __init__(self, clients: Clients, throttle: FailureThrottle, finality: Finality) -> None:
         self._clients = clients
         self._throttle = throttle
+        self._finality = finality
 
     async def asking(self, parameters: Parameters, authorization: str | None) -> Asking:
         """Return whom a form and its `Authorization` header name; raise `InvalidClient` or `InvalidRequest`."""
@@ -37,15 +43,18 @@ class ClientAuthentication:
         lookup = await self._clients.find(presented.client_id)
         return Asking(presented, lookup.client, lookup.now)
 
-    def authenticated(self, asking: Asking) -> Client:
+    async def authenticated(self, asking: Asking) -> Client:
         """Return the client if the request is its own; raise `InvalidClient`, or `TooManyFailures` after many of them.
 
-        A public client passes by its id alone, which proves nothing.
+        A public client passes by its id alone, which proves nothing. A client that learns that it was disabled is told
+        no earlier than whoever disabled it.
         """
         try:
             authenticate(asking.presented, asking.client, now=asking.now)
-        except InvalidClient:
+        except InvalidClient as refused:
             self._throttle.failed(asking.presented.client_id, client_address.current_network())
+            if isinstance(refused, ClientDisabled):
+                await self._finality.until_final()
             raise
         if asking.client is None:
             raise InvalidClient("client authentication failed", detail="unknown client")

@@ -153,6 +153,16 @@ class PartitionStore(Protocol):
         """Give the right to change partitions while the context lasts; None when another replica has it."""
 
 
+class Finality(Protocol):
+    """When what has ended has ended everywhere."""
+
+    async def until_final(self) -> None:
+        """Return when no replica answers any more from what it knew before this call; raise `Unavailable`.
+
+        Whoever is about to report something dead calls this first, whether or not it was alive until now.
+        """
+
+
 class PresentedTokens(Protocol):
     """Access tokens that somebody wants to be over."""
 
@@ -180,4 +190,4 @@ class RetentionStore(Protocol):
         """Delete grants that ended long ago, the oldest first; return how many."""
 
     async def forget_invalidations(self) -> int:
-        """Delete old rows of the log, the oldest first and never the newest; return how many."""
+        """Delete old rows from the beginning of the log, never the newest; return how many."""

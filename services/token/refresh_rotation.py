@@ -47,7 +47,14 @@ class Refuse:
     detail: str
 
 
-Verdict = Rotate | AnswerCurrent | Theft | Refuse
+@dataclass(frozen=True, slots=True)
+class Over:
+    """What it belongs to has ended, for a reason that only the log is told."""
+
+    detail: str
+
+
+Verdict = Rotate | AnswerCurrent | Theft | Refuse | Over
 
 
 def judge(state: FamilyState, presented: RefreshToken, *, client_id: str, grace: timedelta) -> Verdict:
@@ -55,6 +62,8 @@ def judge(state: FamilyState, presented: RefreshToken, *, client_id: str, grace:
     unrelated = _unrelated(state, presented, client_id)
     if unrelated is not None:
         return Refuse(unrelated)
+    if state.ended:
+        return Over("the grant has ended")
     behind = state.generation - presented.generation
     if behind > len(state.rotations):
         return Theft()
@@ -63,6 +72,8 @@ def judge(state: FamilyState, presented: RefreshToken, *, client_id: str, grace:
         return Refuse("not the token of its generation")
     if since and state.now - since[0].at >= grace:
         return Theft()
+    if not state.stands:
+        return Over("client, user or consent has changed")
     lapse = _lapse(state)
     if lapse is not None:
         return Refuse(lapse)
@@ -75,8 +86,6 @@ def _unrelated(state: FamilyState, presented: RefreshToken, client_id: str) -> s
     """Say why the token does not concern this family as it is; None when it does."""
     if state.client_id != client_id:
         return "issued to another client"
-    if state.ended:
-        return "the grant has ended"
     if presented.generation > state.generation:
         return "of a generation that was never issued"
     return None
@@ -84,8 +93,6 @@ def _unrelated(state: FamilyState, presented: RefreshToken, client_id: str) -> s
 
 def _lapse(state: FamilyState) -> str | None:
     """Say what keeps the family from being refreshed; None when nothing does."""
-    if not state.stands:
-        return "client, user or consent has changed"
     if state.now >= state.expires_at:
         return "the absolute lifetime is over"
     if state.now >= state.idle_expires_at:

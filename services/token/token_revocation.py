@@ -1,7 +1,8 @@
 """Token revocation (RFC 7009): whoever presents either token of a grant ends the grant, with every token of it.
 
 A token that no grant stands behind is revoked by itself. What is not, or no more, a token is no error: it is as dead as
-its client wants it (§2.2). Another client's token is refused and stays as it is (§2.1).
+its client wants it (§2.2), and whoever is told so again waits as the first one did. Another client's token is refused
+and stays as it is (§2.1).
 """
 
 import hmac
@@ -58,7 +59,7 @@ class TokenRevocation:
             token = _presented(parameters)
             asking = await self._authentication.asking(parameters, authorization)
             named = asking.client
-            client = self._authentication.authenticated(asking)
+            client = await self._authentication.authenticated(asking)
             await self._end(token, client)
         except RefusedOfGrant as refused:
             event = revocation_refused(refused.error, named, client, grant_id=refused.grant_id, user_id=refused.user_id)
@@ -85,12 +86,14 @@ class TokenRevocation:
         with _concerning(found.grant_id, found.user_id):
             _refuse_unless_own(found.client_id, client)
         if found.over:
+            await self._revocation.found_over()
             return
         if found.grant_id is not None:
             await self._end_grant(found.grant_id, client)
             return
         newly = await self._tokens.revoke(token, token_revoked(client))
         _log.info("token_revoked", client_id=client.client_id, newly=newly)
+        await self._revocation.found_over()
 
     async def _end_refresh_token(self, token: RefreshToken, client: Client) -> None:
         state = await self._families.state(token.family)

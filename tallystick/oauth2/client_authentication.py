@@ -67,6 +67,10 @@ def basic_credentials(authorization: str) -> PresentedCredentials:
     return PresentedCredentials(client_id, AuthMethod.CLIENT_SECRET_BASIC, secret)
 
 
+class ClientDisabled(InvalidClient):
+    """The request is the client's own, but the client is disabled; it is told no more than anybody who is refused."""
+
+
 def authenticate(presented: PresentedCredentials, client: AuthenticatableClient | None, *, now: datetime) -> None:
     """Return when the request comes from `client`; raise `InvalidClient` otherwise.
 
@@ -83,7 +87,7 @@ def authenticate(presented: PresentedCredentials, client: AuthenticatableClient 
         if not _matches_any(presented.secret or "", current):
             raise InvalidClient("client authentication failed", detail="wrong secret")
     if not client.enabled:
-        raise InvalidClient("client authentication failed", detail="client is disabled")
+        raise ClientDisabled("client authentication failed", detail="client is disabled")
 
 
 def _matches_any(secret: str, digests: tuple[bytes, ...]) -> bool:

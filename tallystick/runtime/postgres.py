@@ -76,7 +76,7 @@ class AsyncPostgres:
             max_lifetime=_MAX_LIFETIME_SECONDS,
             check=self._checked,
             kwargs={"row_factory": dict_row, "autocommit": True},
-            connection_class=_AbandoningConnection,
+            connection_class=AbandoningConnection,
         )
 
     async def _checked(self, connection: AsyncConnection[DictRow]) -> None:
@@ -108,6 +108,10 @@ class AsyncPostgres:
             self._looking.cancel()
         await self._pool.close()
 
+    async def renew(self) -> None:
+        """Replace every connection: those that there are may lead to a server that is the primary no more."""
+        await self._pool.drain()
+
     async def all(self, statement: LiteralString, values: Values | None = None) -> Sequence[DictRow]:
         """Run one statement in a transaction of its own and return its rows."""
         async with self.transaction() as connection:
@@ -137,7 +141,8 @@ class AsyncPostgres:
         """Give a connection in autocommit; several statements that belong together use its `transaction()`."""
         try:
             async with asyncio.timeout(_CALL_SECONDS), self._pool.connection() as connection:
-                yield connection
+                with _undoubted(connection):
+                    yield connection
         except (
             psycopg.OperationalError,
             psycopg.InterfaceError,
@@ -154,7 +159,27 @@ class AsyncPostgres:
             raise NoPartition(error.diag.table_name or "") from error
 
 
-class _AbandoningConnection(AsyncConnection[DictRow]):
+@contextmanager
+def _undoubted(connection: AsyncConnection[DictRow]) -> Iterator[None]:
+    """Raise `Unavailable` if the server warned of what it did, such as that it did not wait for its standby."""
+    warnings: list[Diagnostic] = []
+
+    def keep(notice: Diagnostic) -> None:
+        if notice.severity_nonlocalized == "WARNING":
+            warnings.append(notice)
+
+    connection.add_notice_handler(keep)
+    try:
+        yield
+    finally:
+        connection.remove_notice_handler(keep)
+    if warnings:
+        # Without a cause, so that nobody takes the connection for lost and repeats what may be done already.
+        logger(__name__).warning("database_in_doubt", detail="; ".join(each.message_primary or "" for each in warnings))
+        raise Unavailable("the database cannot be asked now")
+
+
+class AbandoningConnection(AsyncConnection[DictRow]):
     """Closes itself when a statement is given up.
 
     The driver would first ask the server to cancel it: a server that hangs holds the caller up for another 10 s, and a

@@ -165,8 +165,8 @@ SOMETIMES_NOTICED = (
     Mutant(
         "a token of the client's own can be revoked",
         "introspect/introspection.py",
-        "if record.expired or record.revoked:",
-        "if record.expired:",
+        "if record.expires_at <= now or record.revoked:",
+        "if record.expires_at <= now:",
     ),
     Mutant(
         "a scope taken from the client is taken from its tokens",

@@ -41,6 +41,8 @@ class Stage:
 @contextmanager
 def stage(database: Database, redis_url: str, folder: Path, *, checkout: Path = ROOT) -> Iterator[Stage]:
     """Start two replicas each of authorize and token from a checkout, and set the stage."""
+    # Time passes by rewriting rows, of which nobody tells the services.
+    database.set_revocation_wait(0)
     with ExitStack() as open_:
         cluster = open_.enter_context(
             running_cluster(database, redis_url, folder, authorize=2, token=2, settings=SETTINGS, checkout=checkout)

@@ -15,6 +15,15 @@ from tests.support import remains
 from tests.support.secrets_ledger import LEDGER
 from tests.support.stores import PostgresServer, RedisServer
 
+REVOCATION_WAIT_MS = 200
+"""How long whoever ends something waits in tests, so long as they do not say otherwise; in earnest it is a second."""
+
+# A sequence writes ahead to the log what it will give, and a copy of it knows nothing of that: after a crash it would
+# give the same again. Set anew, it writes with the first number that it gives.
+_SET_SEQUENCE_ANEW = (
+    "SELECT setval(pg_get_serial_sequence('invalidations', 'position'), max(position)) FROM invalidations"
+)
+
 _TEMPLATE = "template_tallystick"
 _MAINTENANCE = "postgres"
 
@@ -36,6 +45,14 @@ class Database:
         with psycopg.connect(self.dsn(role), autocommit=True, row_factory=dict_row, connect_timeout=5) as connection:
             yield connection
 
+    def set_revocation_wait(self, milliseconds: int) -> None:
+        """Say for how long replicas may answer from memory, and whoever ends something waits; 0 is without leases.
+
+        It holds at once, so no service may run on the database yet.
+        """
+        with self.connect() as connection:
+            connection.execute("UPDATE lease_terms SET granted_ms = %(r)s, waited_ms = %(r)s", {"r": milliseconds})
+
 
 class Databases:
     """Makes databases on one server. The template is migrated once, when the first copy is asked for."""
@@ -51,6 +68,10 @@ class Databases:
         if not self._template_is_ready:
             self._create(_TEMPLATE, "template1")
             migrate(self._server.dsn(_TEMPLATE))
+            template = Database(self._server, _TEMPLATE)
+            template.set_revocation_wait(REVOCATION_WAIT_MS)
+            with template.connect() as connection:
+                connection.execute(_SET_SEQUENCE_ANEW)
             self._template_is_ready = True
         with self._created(_TEMPLATE) as database:
             yield database

@@ -7,14 +7,17 @@ from psycopg.rows import DictRow
 from services.authorize.model import Client
 from services.authorize.pages.branding import Branding
 from tallystick.oauth2.client import ApplicationType, ClientType, GrantType
+from tallystick.runtime.lease.leased_reads import Read
+from tallystick.runtime.lease.log import CONFIRM, TIMELINE
 from tallystick.runtime.postgres import AsyncPostgres
 
 # Whether a client can get refresh tokens; `c` is its row.
 MAY_REFRESH: LiteralString = "('refresh_token' = ANY (c.grant_types) AND c.refresh_limit IS DISTINCT FROM 0)"
 
-# A client with the scopes that it may ask for; names and descriptions are two arrays in the same order.
-_FOUND: LiteralString = """
-SELECT
+# A client with the scopes that it may ask for, Postgres's time and timeline; one row, whether there is one or not.
+# Names and descriptions are two arrays in the same order.
+_SAID: LiteralString = "SELECT clock_timestamp() AS now, " + TIMELINE + " AS timeline, "
+_OF_CLIENT: LiteralString = """
     c.client_id, c.name, c.version, c.client_type, c.application_type, c.redirect_uris, c.grant_types,
     c.allow_plain_pkce, c.enabled,
     """
@@ -22,25 +25,29 @@ _WITH_SCOPES: LiteralString = """ AS may_refresh,
     c.branding_title, c.branding_logo, c.branding_header, c.branding_footer,
     coalesce(array_agg(s.name ORDER BY s.name) FILTER (WHERE s.name IS NOT NULL), '{}') AS scope_names,
     coalesce(array_agg(s.description ORDER BY s.name) FILTER (WHERE s.name IS NOT NULL), '{}') AS scope_descriptions
-FROM clients c
+FROM (SELECT %(client_id)s::text AS client_id) AS asked
+LEFT JOIN clients c ON c.client_id = asked.client_id
 LEFT JOIN client_scopes cs ON cs.client_id = c.client_id
 LEFT JOIN scopes s ON s.name = cs.scope
-WHERE c.client_id = %(client_id)s
 GROUP BY c.client_id
 """
-FIND_CLIENT: LiteralString = _FOUND + MAY_REFRESH + _WITH_SCOPES
+FIND_CLIENT: LiteralString = _SAID + _OF_CLIENT + MAY_REFRESH + _WITH_SCOPES
+
+# The same, by a server that is the primary beyond doubt.
+FIND_CLIENT_CONFIRMED: LiteralString = _SAID + CONFIRM + " AS confirmed, " + _OF_CLIENT + MAY_REFRESH + _WITH_SCOPES
 
 
 class PostgresClients:
-    """Implements `ClientDirectory`."""
+    """Reads clients."""
 
     def __init__(self, postgres: AsyncPostgres) -> None:
         self._postgres = postgres
 
-    async def find(self, client_id: str) -> Client | None:
-        """Return a client, enabled or not; None when there is none."""
-        row = await self._postgres.one(FIND_CLIENT, {"client_id": client_id})
-        return None if row is None else _client(row)
+    async def read(self, client_id: str, *, confirmed: bool) -> Read[Client]:
+        """Read a client, enabled or not, in one statement."""
+        statement = FIND_CLIENT_CONFIRMED if confirmed else FIND_CLIENT
+        [row] = await self._postgres.all(statement, {"client_id": client_id})
+        return Read(None if row["client_id"] is None else _client(row), row["now"], row["timeline"])
 
 
 def _client(row: DictRow) -> Client:

@@ -1,21 +1,30 @@
 """Registered resources, from Postgres."""
 
-from collections.abc import Collection
 from typing import LiteralString
 
+from tallystick.runtime.lease.leased_reads import Read
+from tallystick.runtime.lease.log import CONFIRM, TIMELINE
 from tallystick.runtime.postgres import AsyncPostgres
 
-# Those of some identifiers that are registered.
-FIND_RESOURCES: LiteralString = "SELECT identifier FROM resources WHERE identifier = ANY (%(identifiers)s)"
+# Those of some identifiers that are registered, Postgres's time and timeline; one row.
+_SAID: LiteralString = "SELECT clock_timestamp() AS now, " + TIMELINE + " AS timeline, "
+_OF_RESOURCES: LiteralString = (
+    "ARRAY(SELECT identifier FROM resources WHERE identifier = ANY (%(identifiers)s)) AS identifiers"
+)
+FIND_RESOURCES: LiteralString = _SAID + _OF_RESOURCES
+
+# The same, by a server that is the primary beyond doubt.
+FIND_RESOURCES_CONFIRMED: LiteralString = _SAID + CONFIRM + " AS confirmed, " + _OF_RESOURCES
 
 
 class PostgresResources:
-    """Implements `ResourceDirectory`."""
+    """Reads which resources are registered."""
 
     def __init__(self, postgres: AsyncPostgres) -> None:
         self._postgres = postgres
 
-    async def known(self, identifiers: Collection[str]) -> frozenset[str]:
-        """Return those identifiers that are registered."""
-        rows = await self._postgres.all(FIND_RESOURCES, {"identifiers": list(identifiers)})
-        return frozenset(row["identifier"] for row in rows)
+    async def read(self, identifiers: frozenset[str], *, confirmed: bool) -> Read[frozenset[str]]:
+        """Read which of some identifiers are registered, in one statement."""
+        statement = FIND_RESOURCES_CONFIRMED if confirmed else FIND_RESOURCES
+        [row] = await self._postgres.all(statement, {"identifiers": list(identifiers)})
+        return Read(frozenset(row["identifiers"]), row["now"], row["timeline"])

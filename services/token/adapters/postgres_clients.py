@@ -5,14 +5,16 @@ from typing import LiteralString
 
 from psycopg.rows import DictRow
 
-from services.token.model import Client, ClientLookup
+from services.token.model import Client
 from tallystick.oauth2.client import AuthMethod, ClientSecret, ClientType, GrantType
+from tallystick.runtime.lease.leased_reads import Read
+from tallystick.runtime.lease.log import CONFIRM, TIMELINE
 from tallystick.runtime.postgres import AsyncPostgres
 
-# A client with its secrets, its scopes and what they cover, and Postgres's time; one row, whether there is one or not.
-FIND_CLIENT: LiteralString = """
-SELECT
-    clock_timestamp() AS now,
+# A client with its secrets, its scopes and what they cover, Postgres's time and timeline; one row, whether there is one
+# or not.
+_SAID: LiteralString = "SELECT clock_timestamp() AS now, " + TIMELINE + " AS timeline, "
+_OF_CLIENT: LiteralString = """
     c.client_id, c.client_type, c.token_endpoint_auth_method, c.grant_types, c.access_token_lifetime_seconds,
     c.refresh_limit, c.enabled, c.epoch,
     ARRAY(SELECT s.digest FROM client_secrets s WHERE s.client_id = c.client_id ORDER BY s.digest) AS secret_digests,
@@ -26,18 +28,23 @@ SELECT
 FROM (SELECT %(client_id)s::text AS client_id) AS asked
 LEFT JOIN clients c ON c.client_id = asked.client_id
 """
+FIND_CLIENT: LiteralString = _SAID + _OF_CLIENT
+
+# The same, by a server that is the primary beyond doubt.
+FIND_CLIENT_CONFIRMED: LiteralString = _SAID + CONFIRM + " AS confirmed, " + _OF_CLIENT
 
 
 class PostgresClients:
-    """Implements `Clients`."""
+    """Reads clients."""
 
     def __init__(self, postgres: AsyncPostgres) -> None:
         self._postgres = postgres
 
-    async def find(self, client_id: str) -> ClientLookup:
+    async def read(self, client_id: str, *, confirmed: bool) -> Read[Client]:
         """Read a client with everything that a token request needs of it, in one statement."""
-        [row] = await self._postgres.all(FIND_CLIENT, {"client_id": client_id})
-        return ClientLookup(row["now"], None if row["client_id"] is None else _client(row))
+        statement = FIND_CLIENT_CONFIRMED if confirmed else FIND_CLIENT
+        [row] = await self._postgres.all(statement, {"client_id": client_id})
+        return Read(None if row["client_id"] is None else _client(row), row["now"], row["timeline"])
 
 
 def _client(row: DictRow) -> Client:

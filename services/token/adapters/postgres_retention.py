@@ -85,17 +85,20 @@ WITH turn AS MATERIALIZED (
 DELETE FROM grants WHERE grant_id IN (SELECT grant_id FROM old) RETURNING grant_id
 """
 
-# Delete old rows of the log, the oldest first. The newest stays, however old: it tells where the log ends.
+# Delete old rows of the log, from its beginning to the first that is kept: a replica that has missed some knows it by
+# the row at its own position, which is gone as well. The newest stays, however old: it tells where the log ends, and
+# whoever has read it that nothing is missing.
 FORGET_INVALIDATIONS: LiteralString = """
 WITH turn AS MATERIALIZED (
     SELECT pg_try_advisory_xact_lock(%(turn)s) AS mine
 ), oldest AS (
-    SELECT position, created_at FROM invalidations
+    SELECT position, created_at < clock_timestamp() - %(kept)s::interval AS is_old FROM invalidations
     WHERE (SELECT mine FROM turn) AND position < (SELECT max(position) FROM invalidations)
     ORDER BY position LIMIT %(batch)s
 )
 DELETE FROM invalidations
-WHERE position IN (SELECT position FROM oldest WHERE created_at < clock_timestamp() - %(kept)s::interval)
+WHERE position IN (SELECT position FROM oldest WHERE is_old)
+    AND position < ALL (SELECT position FROM oldest WHERE NOT is_old)
 RETURNING position
 """
 

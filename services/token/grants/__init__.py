@@ -59,7 +59,7 @@ class Dispatcher:
             grant_type = _grant_type(request)
             asking = await self._authentication.asking(parameters, authorization)
             known = asking.client
-            client = self._authentication.authenticated(asking)
+            client = await self._authentication.authenticated(asking)
             grant = _allowed(client, grant_type, self._grants)
             tokens = await grant.exchange(request, client, asking.now)
         except RefusedOfGrant as refused:

@@ -9,7 +9,7 @@ from services.token.issuer import Entitlement, Issuer
 from services.token.model import Client, DrawnAccessToken, EndReason, FamilyState, IssuedTokens, Rotation, issued
 from services.token.ports import RefreshFamilies
 from services.token.refresh_chain import RefreshChain
-from services.token.refresh_rotation import AnswerCurrent, Refuse, Repeat, Rotate, Theft, judge
+from services.token.refresh_rotation import AnswerCurrent, Over, Refuse, Repeat, Rotate, Theft, judge
 from services.token.refusal import concerning
 from services.token.revocation import Revocation
 from services.token.token_request import TokenRequest, needed
@@ -71,18 +71,21 @@ class RefreshTokenGrant:
         match judge(state, presented, client_id=client.client_id, grace=self._grace):
             case Refuse(detail):
                 _refuse(detail)
+            case Over(detail):
+                await self._revocation.found_over()
+                _refuse(detail)
             case Theft():
                 actor = acting(client)
                 await self._revocation.end(state.grant_id, EndReason.REFRESH_REUSED, actor=actor)
                 _refuse("a replaced refresh token was used again")
             case Rotate():
-                drawn = self._draw(request, client, state, now)
+                drawn = await self._draw(request, client, state, now)
                 tokens = await self._rotate(client, state, presented, drawn)
             case AnswerCurrent(rotations, repeat):
                 current = self._chain.follow(presented, rotations)
                 if current is None or not hmac.compare_digest(current.digest, state.digest):
                     _refuse("the current token cannot be derived")
-                drawn = self._draw(request, client, state, now)
+                drawn = await self._draw(request, client, state, now)
                 tokens = await self._answer(client, state, current, drawn, repeat)
         return tokens
 
@@ -113,10 +116,12 @@ class RefreshTokenGrant:
         _log.info("refresh_repeated", grant_id=str(state.grant_id), kind=repeat.value)
         return issued(drawn, current)
 
-    def _draw(self, request: TokenRequest, client: Client, state: FamilyState, now: datetime) -> DrawnAccessToken:
+    async def _draw(self, request: TokenRequest, client: Client, state: FamilyState, now: datetime) -> DrawnAccessToken:
         """Draw the access token: all that was granted and is still allowed, or the part of it that is asked for."""
         allowed = narrowed(state.scopes, client.scopes)
         if not allowed:
+            # Nor do the access tokens work any more.
+            await self._revocation.found_over()
             _refuse("the client may ask for none of the granted scopes any more")
         scopes = allowed if request.scope is None else requested_scopes(request.scope, allowed)
         entitlement = Entitlement(state.grant_id, state.client_epoch)

@@ -1,15 +1,16 @@
-"""The database: reachable, new enough, the primary, with its roles and its schema."""
+"""The database: reachable, new enough, the primary, with its roles and its schema, and how it keeps what it is told."""
 
 import time
 from typing import LiteralString
 
 import psycopg
 
-from tallystick.cli.checks.finding import Finding, fail, ok, skipped
+from tallystick.cli.checks import durability
+from tallystick.cli.checks.finding import Finding, Outcome, fail, ok, skipped
 from tallystick.schema import revision
 from tallystick.schema.migrate import found_revision
 
-CHECKS = ("database", "roles", "schema")
+CHECKS = ("database", "roles", "schema", *durability.CHECKS)
 OLDEST_VERSION = 15
 ROLES = ("tallystick_authorize", "tallystick_token", "tallystick_introspect", "tallystick_partitions")
 
@@ -34,10 +35,14 @@ def examine_database(dsn: str | None) -> tuple[list[Finding], float | None]:
     try:
         with psycopg.connect(dsn, connect_timeout=_CONNECT_SECONDS, application_name="tallystick.doctor") as connection:
             server, ahead = _server(connection)
-            return [server, _roles(connection), _schema(connection)], ahead
+            found = [server, _roles(connection), _schema(connection)]
+            if found[-1].outcome is not Outcome.OK:
+                return [*found, *(skipped(check, "there is no schema for it") for check in durability.CHECKS)], ahead
+            revocation = durability.examine_revocation(connection)
+            return [*found, revocation, durability.examine_durability(connection, list(ROLES))], ahead
     except psycopg.Error as error:
-        found = fail("database", f"cannot be asked: {_reason(error)}", "check the DSN and that PostgreSQL is running")
-        return [found, *(skipped(check, "the database cannot be asked") for check in CHECKS[1:])], None
+        failed = fail("database", f"cannot be asked: {_reason(error)}", "check the DSN and that PostgreSQL is running")
+        return [failed, *(skipped(check, "the database cannot be asked") for check in CHECKS[1:])], None
 
 
 def _server(connection: psycopg.Connection) -> tuple[Finding, float]:

@@ -41,8 +41,10 @@ SELECT
     """
 READ_LOG: LiteralString = _BEHIND + TIMELINE + " AS timeline, " + CONFIRM + " AS confirmed"
 
-# How long whoever reports something dead waits; a statement of its own, after the commit.
-READ_WAIT: LiteralString = "SELECT waited_ms FROM lease_terms"
+# How long whoever reports something dead waits; a statement of its own, after the commit. What is about to be reported,
+# whoever committed it, is on the standby by then.
+_WAIT: LiteralString = " AS confirmed, waited_ms FROM lease_terms"
+READ_WAIT: LiteralString = "SELECT" + CONFIRM + _WAIT
 
 
 def poll_values(view: View) -> dict[str, object]:

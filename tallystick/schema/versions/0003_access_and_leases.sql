@@ -42,14 +42,15 @@ CREATE INDEX service_groups_group_idx ON service_groups (group_name);
 
 -- R: replicas answer from memory for most of `granted_ms` after they have read the log to its end, and whoever reports
 -- something dead waits `waited_ms` first. Nobody may wait for less than somebody else was granted, so R is lowered in two
--- steps, with a wait between them (`tallystick migrate --revocation-wait`). With 0 there are no leases.
+-- steps, with a wait between them (`tallystick migrate --revocation-wait`). With 0 there are no leases. The wait is a part
+-- of a call, and calls are given up after 10 s.
 CREATE TABLE lease_terms (
     only_row   boolean NOT NULL DEFAULT true,
     granted_ms integer NOT NULL DEFAULT 1000,
     waited_ms  integer NOT NULL DEFAULT 1000,
     CONSTRAINT lease_terms_pkey PRIMARY KEY (only_row),
     CONSTRAINT lease_terms_only_row_check CHECK (only_row),
-    CONSTRAINT lease_terms_waited_check CHECK (granted_ms BETWEEN 0 AND waited_ms AND waited_ms <= 60000)
+    CONSTRAINT lease_terms_waited_check CHECK (granted_ms BETWEEN 0 AND waited_ms AND waited_ms <= 5000)
 );
 INSERT INTO lease_terms DEFAULT VALUES;
 

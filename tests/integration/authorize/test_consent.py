@@ -1,16 +1,19 @@
 """`/consent` over HTTP: what is approved, by whom, and how often."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
+from tallystick.authorize.v1 import client_pb2
 from tallystick.oauth2.authorization_code import parse_authorization_code
 from tallystick.oauth2.client import ClientType
 from tests.integration.authorize.browser import Browser, changed, interaction_of, shown_here, told
 from tests.integration.authorize.conftest import World
 from tests.support.cluster import Cluster
-from tests.support.operator_client import Client, User
+from tests.support.operator_client import Client, OperatorClient, User
 from tests.support.pages import only_form
 
 CONSENT = """
@@ -237,22 +240,28 @@ def test_another_browser_cannot_answer(browser: Browser, other_browser: Browser,
     shown_here(other_browser.answer(form), httpx.codes.FORBIDDEN)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE clients SET enabled = false WHERE client_id = %(client_id)s",
-        "UPDATE clients SET redirect_uris = '{https://elsewhere.example/}' WHERE client_id = %(client_id)s",
-        "DELETE FROM clients WHERE client_id = %(client_id)s",
-    ],
-)
+def disable(operator: OperatorClient, client_id: str) -> None:
+    operator.call(operator.clients.DisableClient, client_pb2.DisableClientRequest(client_id=client_id))
+
+
+def move(operator: OperatorClient, client_id: str) -> None:
+    moved = client_pb2.Client(client_id=client_id, redirect_uris=["https://elsewhere.example/"])
+    request = client_pb2.UpdateClientRequest(client=moved, update_mask=FieldMask(paths=["redirect_uris"]))
+    operator.call(operator.clients.UpdateClient, request)
+
+
+def delete(operator: OperatorClient, client_id: str) -> None:
+    operator.call(operator.clients.DeleteClient, client_pb2.DeleteClientRequest(client_id=client_id))
+
+
+@pytest.mark.parametrize("change", [disable, move, delete])
 def test_a_client_that_was_withdrawn_meanwhile_gets_nothing(
-    cluster: Cluster, browser: Browser, world: World, change: str
+    cluster: Cluster, browser: Browser, world: World, change: Callable[[OperatorClient, str], None]
 ) -> None:
     """Client and redirect URI are looked at again before anything is sent there (AUTHZ-02, AUTHZ-03)."""
     client = cluster.operator.create_client(scopes=(world.see,))
     form = browser.consent_page(client, world.bob)
-    with cluster.database.connect() as connection:
-        connection.execute(change, {"client_id": client.client_id})
+    change(cluster.operator, client.client_id)
     shown_here(browser.http.get(f"/consent?interaction={interaction_of(form)}"), httpx.codes.BAD_REQUEST)
     shown_here(browser.answer(form), httpx.codes.BAD_REQUEST)
 

@@ -223,13 +223,13 @@ def test_what_was_unticked_is_asked_again(browser: Browser, world: World, web: C
 
 def test_a_disabled_client_gets_an_error(cluster: Cluster, browser: Browser, world: World, web: Client) -> None:
     """Nothing is approved for a client that is disabled, before or while the browser is on its way (AUTHZ-02)."""
-    able = "UPDATE clients SET enabled = %(enabled)s WHERE client_id = %(client_id)s"
+    operator = cluster.operator
     browser.answer(browser.consent_page(web, world.bob))
     started = browser.ask(web)
-    execute(cluster, able, enabled=False, client_id=web.client_id)
+    operator.call(operator.clients.DisableClient, client_pb2.DisableClientRequest(client_id=web.client_id))
     shown_here(browser.ask(web), httpx.codes.BAD_REQUEST)
     shown_here(browser.http.get(started.headers["location"]), httpx.codes.BAD_REQUEST)
-    execute(cluster, able, enabled=True, client_id=web.client_id)
+    operator.call(operator.clients.EnableClient, client_pb2.EnableClientRequest(client_id=web.client_id))
     assert is_silent(asked(browser, web))
 
 

@@ -186,7 +186,8 @@ def test_the_doctor_finds_a_healthy_deployment_healthy(cluster: Cluster, tmp_pat
     ended = doctor("doctor")
     assert (ended.status, ended.err) == (0, "")
     lines = [line.split(maxsplit=2) for line in ended.out.splitlines()]
-    names = ["settings", "database", "roles", "schema", "redis", "authorize", "token", "introspect", "clocks"]
+    names = ["settings", "database", "roles", "schema", "revocation", "durability"]
+    names += ["redis", "authorize", "token", "introspect", "clocks"]
     assert [line[1] for line in lines] == names
     assert {line[0] for line in lines} == {"ok"}
     found = doctor.json("doctor")
@@ -210,7 +211,7 @@ def test_the_doctor_fails_where_anything_fails(bare: Tallystick) -> None:
     nowhere = "127.0.0.1:1"
     ended = bare.given(AUTHORIZE_TARGET=nowhere, TOKEN_TARGET=nowhere, INTROSPECT_TARGET=nowhere)("doctor")
     assert (ended.status, ended.err) == (1, "")
-    assert [line.split()[0] for line in ended.out.splitlines()] == ["ok", *["skipped"] * 4, *["fail"] * 3, "skipped"]
+    assert [line.split()[0] for line in ended.out.splitlines()] == ["ok", *["skipped"] * 6, *["fail"] * 3, "skipped"]
     assert "TALLYSTICK_TOKEN_TARGET" in ended.out
 
 
@@ -218,13 +219,14 @@ def test_a_database_is_examined_without_its_password_being_shown(databases: Data
     """A database without schema fails that check, one that does not answer the first, and without setting all skip."""
     with databases.empty() as database:
         findings, ahead = examine_database(database.dsn())
-    assert [finding.outcome for finding in findings] == [Outcome.OK, Outcome.OK, Outcome.FAIL]
+    skipped = [Outcome.SKIPPED, Outcome.SKIPPED]
+    assert [finding.outcome for finding in findings] == [Outcome.OK, Outcome.OK, Outcome.FAIL, *skipped]
     assert findings[2].advice == "run `tallystick migrate`"
     assert ahead is not None
     assert abs(ahead) < 1
 
     findings, ahead = examine_database("postgresql://u:hunter2@127.0.0.1:1/x")
-    assert [finding.outcome for finding in findings] == [Outcome.FAIL, Outcome.SKIPPED, Outcome.SKIPPED]
+    assert [finding.outcome for finding in findings] == [Outcome.FAIL, *skipped, *skipped]
     assert "hunter2" not in str(findings)
     assert ahead is None
 

@@ -259,6 +259,19 @@ async def test_the_log_forgets_all_but_its_newest_row(
     assert [await store.forget_invalidations() for _ in range(2)] == [1, 0]
 
 
+async def test_the_log_is_forgotten_from_its_beginning(
+    store: PostgresRetention, rows: Rows, owner: psycopg.Connection[DictRow]
+) -> None:
+    """A row that is kept keeps all behind it, or whoever has read as far as that row would miss one."""
+    rows.execute(ADD_LOG, age=timedelta(hours=25), count=3)
+    rows.execute(ADD_LOG, age=timedelta(hours=23), count=1)
+    rows.execute(ADD_LOG, age=timedelta(hours=25), count=3)
+    assert [await store.forget_invalidations() for _ in range(2)] == [3, 0]
+    left = owner.execute("SELECT created_at FROM invalidations ORDER BY position").fetchall()
+    assert len(left) == 4
+    assert left[0] == max(left, key=lambda row: row["created_at"])
+
+
 async def test_one_replica_works_at_a_time(
     store: PostgresRetention, rows: Rows, owner: psycopg.Connection[DictRow], database: Database
 ) -> None:

@@ -133,6 +133,7 @@ def test_a_group_of_commands_has_the_verbs_that_scripts_rely_on() -> None:
         "grant": ["list", "revoke", "show"],
         "operator": common,
         "audit": ["follow", "list"],
+        "access": ["explain"],
     }
 
 
@@ -150,7 +151,7 @@ def test_every_option_that_holds_a_secret_is_a_file() -> None:
     secret = {
         option for option in options if any(word in option for word in ("password", "secret", "token", "credential"))
     }
-    assert secret == {"--password-file", "--admin-token-file", "--access-token-lifetime"}
+    assert secret == {"--password-file", "--admin-token-file", "--token-file", "--access-token-lifetime"}
 
 
 def test_every_command_explains_itself() -> None:

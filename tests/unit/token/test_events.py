@@ -20,6 +20,7 @@ from tallystick.runtime.audit_event import AuditEvent, EventKind, Outcome
 from tallystick.runtime.failures import Failure, TimedOut, Unavailable
 from tests.fakes.checked_codes import REDIRECT_URI, VERIFIER, new_code
 from tests.fakes.clients import client, new_secret
+from tests.fakes.finality import FakeFinality
 from tests.fakes.grants import FakeGrantStore
 from tests.unit.token.world import GRACE, PUBLIC, World, basic
 
@@ -212,7 +213,7 @@ async def test_whoever_ends_a_grant_is_named(
     tokens = await granted(world)
     assert tokens.grant_id is not None
     for _ in range(2):
-        await Revocation(world.store).end(tokens.grant_id, reason, actor=Actor(actor))
+        await Revocation(world.store, world.finality).end(tokens.grant_id, reason, actor=Actor(actor))
     assert kinds(world)[1:] == [*cause, EventKind.GRANT_ENDED]
     assert {(event.actor, event.client_id, event.user_id) for event in world.store.events[1:]} == {
         (actor, PUBLIC, world.user_id)
@@ -223,7 +224,7 @@ async def test_whoever_ends_a_grant_is_named(
 async def test_ending_an_unknown_grant_tells_nothing() -> None:
     """What is not there cannot end, and nobody hears of it."""
     store = FakeGrantStore()
-    await Revocation(store).end(uuid4(), EndReason.REVOKED_BY_OPERATOR, actor=Actor("operator:ann"))
+    await Revocation(store, FakeFinality()).end(uuid4(), EndReason.REVOKED_BY_OPERATOR, actor=Actor("operator:ann"))
     assert store.events == []
 
 

@@ -45,10 +45,12 @@ class Counter:
             for value in (values if isinstance(values, list) else [values])
         ]
         revocation = TokenRevocation(
-            ClientAuthentication(self.world.clients, FailureThrottle(time.monotonic, per_source=100)),
+            ClientAuthentication(
+                self.world.clients, FailureThrottle(time.monotonic, per_source=100), self.world.finality
+            ),
             self.tokens,
             self.world.store,
-            Revocation(self.world.store),
+            Revocation(self.world.store, self.world.finality),
             self.world.chain,
             self.world.audit,
         )

@@ -24,7 +24,9 @@ from tallystick.runtime.randomness import SystemRandomness
 from tests.fakes.audit import FakeAudit
 from tests.fakes.checked_codes import REDIRECT_URI, VERIFIER, FakeCodes, IssuedCode
 from tests.fakes.clients import FakeClients, client
+from tests.fakes.finality import FakeFinality
 from tests.fakes.grants import FakeGrantStore, Party
+from tests.fakes.presented_tokens import FakePresentedTokens
 
 ISSUER = "https://issuer.example"
 GRACE = timedelta(seconds=10)
@@ -51,12 +53,15 @@ class World:
     store: FakeGrantStore = field(default_factory=FakeGrantStore)
     codes: FakeCodes = field(default_factory=FakeCodes)
     audit: FakeAudit = field(default_factory=FakeAudit)
+    finality: FakeFinality = field(default_factory=FakeFinality)
     user_id: UUID = field(default_factory=uuid4)
     grace: timedelta = GRACE
     clients: FakeClients = field(init=False)
+    presented: FakePresentedTokens = field(init=False)
 
     def __post_init__(self) -> None:
         self.clients = FakeClients(lambda: self.store.now)
+        self.presented = FakePresentedTokens(self.store)
         self.store.users[self.user_id] = Party()
         self.add(client(PUBLIC))
 
@@ -109,10 +114,10 @@ class World:
     def dispatcher(self) -> Dispatcher:
         """Wire what `__main__` wires."""
         randomness = SystemRandomness()
-        revocation = Revocation(self.store)
+        revocation = Revocation(self.store, self.finality)
         issuer = Issuer(ISSUER, timedelta(minutes=10), self.chain, randomness)
         return Dispatcher(
-            ClientAuthentication(self.clients, FailureThrottle(time.monotonic, per_source=100)),
+            ClientAuthentication(self.clients, FailureThrottle(time.monotonic, per_source=100), self.finality),
             {
                 GrantType.AUTHORIZATION_CODE: AuthorizationCodeGrant(
                     self.codes,
