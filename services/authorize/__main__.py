@@ -48,6 +48,7 @@ from services.authorize.settings import AuthorizeSettings
 from services.authorize.sign_in import SignIn
 from services.authorize.sign_in_throttle import SignInThrottle
 from tallystick.authorize.v1 import authorization_code_pb2_grpc
+from tallystick.boot_clock import boot_seconds
 from tallystick.runtime import lifecycle, log, redis
 from tallystick.runtime.audit_trail import AuditTrail
 from tallystick.runtime.callers import ServiceCredentials
@@ -57,7 +58,6 @@ from tallystick.runtime.front_door import FrontDoor
 from tallystick.runtime.grpc_server import aio_server
 from tallystick.runtime.http import new_app
 from tallystick.runtime.lease.async_follower import AsyncFollower
-from tallystick.runtime.lease.boot_clock import boot_seconds
 from tallystick.runtime.lease.leased_reads import Log
 from tallystick.runtime.lease.revocation_wait import RevocationWait
 from tallystick.runtime.operator_credentials import ServiceOrOperator

@@ -7,24 +7,29 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from threading import BoundedSemaphore
 
-from services.introspect.access import CheckAccess
 from services.introspect.adapters.postgres_callers import CallerReads
 from services.introspect.adapters.postgres_records import AccessTokenReads, PolicyReads, RefreshTokenReads
 from services.introspect.batched_reads import BatchedReads, Found, Key, ReadsTogether
 from services.introspect.caller_authentication import CallerAuthentication
+from services.introspect.caller_quota import CallerQuota
 from services.introspect.endpoints import IntrospectionEndpoint
-from services.introspect.introspection import Introspect
+from services.introspect.explanation import ExplainAccess
+from services.introspect.inactive_answers import InactiveAnswers
 from services.introspect.leased_records import LeasedRecords, Reading
-from services.introspect.rpc import IntrospectionService, ResourceServers
+from services.introspect.metering import MeteredCheckAccess, MeteredIntrospect
+from services.introspect.rpc import IntrospectionService, ResourceServerOrOperator
 from services.introspect.settings import IntrospectSettings
+from tallystick.boot_clock import boot_seconds
 from tallystick.introspect.v1 import introspection_pb2_grpc
 from tallystick.runtime import lifecycle, log
+from tallystick.runtime.bulkhead import Bulkhead
 from tallystick.runtime.cors import CrossOrigin
 from tallystick.runtime.failure_throttle import FailureThrottle
 from tallystick.runtime.grpc_server import sync_server
-from tallystick.runtime.lease.boot_clock import boot_seconds
+from tallystick.runtime.grpc_streams import Streams
 from tallystick.runtime.lease.follower import Follower
 from tallystick.runtime.oauth_http import oauth_app
+from tallystick.runtime.operator_credentials import Operators
 from tallystick.runtime.postgres import SyncPostgres
 from tallystick.runtime.randomness import SystemRandomness
 from tallystick.runtime.sync_service import serve
@@ -34,6 +39,11 @@ from tallystick.runtime.sync_service import serve
 _GRPC_THREADS = 64
 _HTTP_THREADS = 64
 _PLACES_TO_WAIT = 48
+# One caller may have so much in progress, over HTTP and gRPC together, and so many streams. Even if all of it waits for
+# Postgres, other callers find threads of each kind and a quarter of the places to wait.
+_CALLS_OF_ONE_CALLER = 24
+_STREAMS = 32
+_STREAMS_OF_ONE_CALLER = 12
 
 
 async def serve_introspect() -> None:
@@ -53,14 +63,20 @@ async def serve_introspect() -> None:
         threads = resources.enter_context(ThreadPoolExecutor(_HTTP_THREADS, thread_name_prefix="http"))
         throttle = FailureThrottle(time.monotonic, per_source=settings.secret_failures_per_source)
         authentication = CallerAuthentication(records, records, settings.issuer, throttle)
-        introspect = Introspect(records, settings.issuer)
-        service = IntrospectionService(introspect, CheckAccess(records, records, settings.issuer))
+        calls = Bulkhead(_CALLS_OF_ONE_CALLER, what="calls")
+        streams = resources.enter_context(closing(Streams(most=_STREAMS, per_caller=_STREAMS_OF_ONE_CALLER)))
+        quota = CallerQuota(time.monotonic, per_second=settings.questions_per_caller)
+        inactive = InactiveAnswers(time.monotonic)
+        introspect = MeteredIntrospect(records, settings.issuer, quota, inactive)
+        check_access = MeteredCheckAccess(records, records, settings.issuer, quota, inactive)
+        service = IntrospectionService(introspect, check_access, ExplainAccess(records, settings.issuer))
 
         app = oauth_app(settings, randomness, CrossOrigin())
-        IntrospectionEndpoint(authentication, introspect, threads).add_to(app)
-        grpc_ = sync_server(ResourceServers(authentication), randomness, threads=_GRPC_THREADS)
+        IntrospectionEndpoint(authentication, introspect, threads, calls).add_to(app)
+        callers = ResourceServerOrOperator(authentication, Operators(postgres))
+        grpc_ = sync_server(callers, randomness, threads=_GRPC_THREADS, calls=calls, streams=streams)
         introspection_pb2_grpc.add_IntrospectionServiceServicer_to_server(service, grpc_)
-        await serve(settings, app, grpc_)
+        await serve(settings, app, grpc_, streams)
 
 
 def _records(

@@ -38,6 +38,7 @@ from services.token.revocation import Revocation
 from services.token.rpc import GrantService
 from services.token.settings import TokenSettings
 from services.token.token_revocation import TokenRevocation
+from tallystick.boot_clock import boot_seconds
 from tallystick.oauth2.client import GrantType
 from tallystick.runtime import grpc_server, log
 from tallystick.runtime.audit_trail import AuditTrail
@@ -47,7 +48,6 @@ from tallystick.runtime.failure_throttle import FailureThrottle
 from tallystick.runtime.grpc_client import Neighbour
 from tallystick.runtime.keys import KeyRing, read_key_ring
 from tallystick.runtime.lease.async_follower import AsyncFollower
-from tallystick.runtime.lease.boot_clock import boot_seconds
 from tallystick.runtime.lease.leased_reads import Log
 from tallystick.runtime.lease.revocation_wait import RevocationWait
 from tallystick.runtime.lifecycle import run

@@ -11,7 +11,7 @@ from typing import LiteralString
 
 import psycopg
 
-from tallystick.runtime.lease.boot_clock import boot_seconds
+from tallystick.boot_clock import boot_seconds
 
 LONGEST_MS = 5000
 """The wait is a part of a call, and calls are given up after 10 s."""

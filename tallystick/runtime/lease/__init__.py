@@ -4,5 +4,5 @@ Every replica reads the log of invalidations ten times a second (`log`, `followe
 immutable `view`; a poll that reached the log's end lets it answer from `records` for most of *R*. Whoever reports
 something dead waits *R* first (`revocation_wait`), so no answer that was remembered before outlives the report.
 
-`view` and `records` are pure: durations come from the boot clock (`boot_clock`), moments from Postgres.
+`view` and `records` are pure: durations come from the boot clock (`tallystick.boot_clock`), moments from Postgres.
 """

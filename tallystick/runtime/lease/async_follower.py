@@ -8,7 +8,7 @@ from typing import Self
 from psycopg.errors import Diagnostic
 from psycopg.rows import DictRow, dict_row
 
-from tallystick.runtime.lease.boot_clock import boot_seconds
+from tallystick.boot_clock import boot_seconds
 from tallystick.runtime.lease.follower import POLLING, RETRY_SECONDS, AnswerInDoubt
 from tallystick.runtime.lease.log import POLL_SECONDS, READ_LOG, poll_of, poll_values
 from tallystick.runtime.lease.view import View, after_poll

@@ -10,8 +10,8 @@ from typing import LiteralString, Protocol
 
 from psycopg.rows import DictRow
 
+from tallystick.boot_clock import boot_seconds
 from tallystick.runtime.failures import Unavailable
-from tallystick.runtime.lease.boot_clock import boot_seconds
 from tallystick.runtime.lease.log import READ_WAIT
 
 

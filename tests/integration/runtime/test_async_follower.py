@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from tallystick.boot_clock import boot_seconds
 from tallystick.runtime.lease.async_follower import AsyncFollower
-from tallystick.runtime.lease.boot_clock import boot_seconds
 from tallystick.runtime.lease.log import MOST_ROWS
 from tallystick.runtime.lease.view import POLICY, View
 from tests.support.databases import Database
