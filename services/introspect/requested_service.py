@@ -7,6 +7,7 @@ through). The query is cut off; what is left may hold only `/` and the character
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from urllib.parse import unquote_to_bytes
 
 from tallystick.oauth2.service_name import is_template, parse_service_name
 
@@ -60,9 +61,13 @@ def _is_ambiguous(octet: bytes) -> bool:
 
 @dataclass(slots=True)
 class _Node:
-    """A place in the tree: what follows it, and the services that end here, by method; folders have one for any."""
+    """A place in the tree: what follows it, and the services that end here, by method; folders have one for any.
+
+    `spellings` has, for each literal with its escapes undone, how it is registered.
+    """
 
     literals: "dict[str, _Node]" = field(default_factory=dict)
+    spellings: dict[bytes, str] = field(default_factory=dict)
     template: "_Node | None" = None
     exact: dict[str, str] = field(default_factory=dict)
     folders: dict[str | None, str] = field(default_factory=dict)
@@ -74,6 +79,10 @@ class RegisteredServices:
     Segment by segment from the left a literal wins over a template, and a template over a folder. A branch that leads
     to no service of the request's method is left again, so that a request is refused only if nothing registered fits.
     Of a folder by the request's method and one by every method, the former wins.
+
+    A segment that would be one of the literals if its escapes were undone, and is not spelled as that one is
+    registered, selects nothing: a program that undoes escapes takes `/users/a%3Apurge` for `/users/a:purge`, whatever
+    `/users/{id}` admits.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -90,13 +99,21 @@ class RegisteredServices:
 
     def select(self, request: RequestedService) -> str | None:
         """Return the name of the one service that a request is for; None if there is none."""
-        return _select(self._root, request, 0)
+        try:
+            return _select(self._root, request, 0)
+        except _SpelledOtherwise:
+            return None
+
+
+class _SpelledOtherwise(Exception):
+    """A segment is a registered one but for its escapes."""
 
 
 def _child(node: _Node, segment: str) -> _Node:
     if is_template(segment):
         node.template = node.template or _Node()
         return node.template
+    node.spellings[unquote_to_bytes(segment)] = segment
     return node.literals.setdefault(segment, _Node())
 
 
@@ -104,6 +121,8 @@ def _select(node: _Node, request: RequestedService, depth: int) -> str | None:
     if depth == len(request.segments):
         return node.exact.get(request.method)
     segment = request.segments[depth]
+    if node.spellings.get(unquote_to_bytes(segment), segment) != segment:
+        raise _SpelledOtherwise
     literal = node.literals.get(segment)
     found = None if literal is None else _select(literal, request, depth + 1)
     if found is None and node.template is not None and segment:
