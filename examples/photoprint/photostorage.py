@@ -38,6 +38,11 @@ class ApiRefusal:
     message: str
     challenge: str
 
+    @property
+    def lacks_scope(self) -> bool:
+        """Whether a token with another scope would do (RFC 6750 §3.1); else the person behind it may not, at all."""
+        return 'error="insufficient_scope"' in self.challenge
+
 
 class PhotoStorage:
     """The API, as PhotoPrint sees it."""

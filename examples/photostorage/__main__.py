@@ -11,13 +11,10 @@ import grpc
 from examples.photostorage import photos_pb2_grpc
 from examples.photostorage.albums import Albums
 from examples.photostorage.settings import read_settings
-from examples.photostorage.told import ToldIntrospection
-from tallystick.resource import IntrospectionClient, RequireToken
+from examples.photostorage.told import ToldAccess
+from tallystick.resource import IntrospectionClient, RequireAccess
 
 log = logging.getLogger("photostorage")
-
-# Which scope each method needs. A method that is not listed is refused, so none can be forgotten.
-SCOPES = {"/photos.v1.Albums/Get": "albums.read"}
 
 
 def main() -> None:
@@ -29,8 +26,9 @@ def main() -> None:
     with IntrospectionClient(
         settings.introspect_target, client_id=settings.client_id, client_secret=settings.client_secret
     ) as client:
-        # 2. The interceptor lets a call through only with a token that is live, for this API, and has the scope.
-        guard = RequireToken(ToldIntrospection(client), audience=settings.resource, scopes=SCOPES)
+        # 2. The interceptor lets a call through only if the token is live and for this API, its scope covers the
+        # method, and the person behind it may use it. Which scopes and groups that are, the operator has registered.
+        guard = RequireAccess(ToldAccess(client), resource=settings.resource)
 
         # 3. The server is an ordinary gRPC server; its handlers run only after the interceptor said yes.
         # Without the option two of them could share a port, and nobody would notice.
@@ -44,7 +42,7 @@ def main() -> None:
             )
         server.start()
         log.info("serving photos on %s as %s", settings.listen, settings.resource)
-        log.info("asking %s about every token", settings.introspect_target)
+        log.info("asking %s about every call", settings.introspect_target)
 
         def stop(_: int, __: FrameType | None) -> None:
             server.stop(grace=2)

@@ -1,10 +1,15 @@
 """Which protected resource a token is for (RFC 8707): the one that its scopes cover."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from tallystick.oauth2.errors import InvalidTarget
+
+_LONGEST = 2000
+# RFC 3986 §2 without "#", with which a fragment begins.
+_URI_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +21,17 @@ class Targeted:
 
 
 def is_resource_identifier(uri: str) -> bool:
-    """Tell whether a URI may identify a protected resource: absolute, without fragment (RFC 8707 §2)."""
-    if not uri.isascii() or any(character <= " " or character == "\x7f" for character in uri):
+    """Tell whether a URI may identify a protected resource: absolute, without fragment (RFC 8707 §2).
+
+    It holds no character that a URI cannot have, so it may stand in quotes in a header.
+    """
+    if len(uri) > _LONGEST or _URI_CHARACTERS.fullmatch(uri) is None:
         return False
     try:
         parts = urlsplit(uri)
     except ValueError:
         return False
-    return bool(parts.scheme and (parts.netloc or parts.path)) and "#" not in uri
+    return bool(parts.scheme and (parts.netloc or parts.path))
 
 
 def target(

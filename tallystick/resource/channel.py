@@ -9,8 +9,11 @@ import grpc
 
 TIMEOUT_SECONDS = 1.0
 """How long a question may take unless told otherwise, retries included."""
+REUSE = 1000
+"""How many answers of each kind a client keeps unless told otherwise."""
 
-# Asking is idempotent, so a call that met a dying connection is repeated; nothing else is.
+# Asking is idempotent, so a call that met a dying connection (UNAVAILABLE) is repeated, within its deadline; nothing
+# else is.
 _SERVICE_CONFIG = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
@@ -33,6 +36,8 @@ _OPTIONS: tuple[tuple[str, str | int], ...] = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.max_reconnect_backoff_ms", 2_000),
+    # A thousand answers may take more than the 4 MiB that a channel takes by default.
+    ("grpc.max_receive_message_length", 16 << 20),
 )
 _LOCAL_SCHEMES = frozenset({"unix", "unix-abstract"})
 _ADDRESS_SCHEMES = frozenset({"dns", "ipv4", "ipv6"})

@@ -24,6 +24,10 @@ class NotAllowedToIntrospect(IntrospectionError):
 
 def error_of(error: grpc.RpcError) -> IntrospectionError:
     """Return what a failed call means; whatever is not a refusal of our credentials counts as unavailable."""
-    code = error.code()
+    return error_of_status(error.code(), error.details() or "")
+
+
+def error_of_status(code: grpc.StatusCode, details: str) -> IntrospectionError:
+    """Return what a status means."""
     kind = NotAllowedToIntrospect if code in _NOT_ALLOWED else IntrospectionUnavailable
-    return kind(f"{code.name}: {error.details()}")
+    return kind(f"{code.name}: {details}")

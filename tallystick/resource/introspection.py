@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tallystick.introspect.v1 import introspection_pb2
+from tallystick.resource.freshness import seconds_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +11,8 @@ class Introspection:
     """What is to be known about a token. When `active` is false nothing else is set.
 
     `exp` and `iat` are seconds since 1970 (UTC). `username` is empty when no resource owner is behind the token.
+    `valid_for` is how many seconds one may go by this record without asking again, counted from before the question was
+    asked (never from when the answer came), on a clock that counts sleep; 0 when one must ask each time.
     """
 
     active: bool
@@ -22,6 +25,7 @@ class Introspection:
     sub: str = ""
     aud: tuple[str, ...] = ()
     iss: str = ""
+    valid_for: float = 0.0
 
 
 INACTIVE = Introspection(active=False)
@@ -43,4 +47,5 @@ def from_message(message: introspection_pb2.IntrospectResponse) -> Introspection
         sub=message.sub,
         aud=tuple(message.aud),
         iss=message.iss,
+        valid_for=seconds_of(message.valid_for),
     )

@@ -10,6 +10,7 @@ from tests.support.chromium import look_at, sign_in
 from tests.support.cluster import running_cluster
 from tests.support.databases import Database
 from tests.support.demo import Demo, running_demo
+from tests.support.operator_client import User
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -25,13 +26,18 @@ def demo(database: Database, redis_url: str, tmp_path_factory: pytest.TempPathFa
         yield demo
 
 
-async def ask_bob(page: Page, demo: Demo, variant: str) -> None:
-    """Go from PhotoPrint's first page to the consent page, as bob."""
+async def ask(page: Page, demo: Demo, variant: str, owner: User) -> None:
+    """Go from PhotoPrint's first page to the consent page, as somebody."""
     await page.goto(demo.url)
     await page.click(f"#begin-{variant}")
     await page.click("#continue")
-    await sign_in(page, demo.bob)
+    await sign_in(page, owner)
     await expect(page.locator("#approve")).to_be_visible()
+
+
+async def ask_bob(page: Page, demo: Demo, variant: str) -> None:
+    """Go from PhotoPrint's first page to the consent page, as bob."""
+    await ask(page, demo, variant, demo.bob)
 
 
 @pytest.mark.parametrize("variant", ["public", "confidential"])
@@ -64,15 +70,31 @@ async def test_approve_all(page: Page, demo: Demo, variant: str) -> None:
 
 
 async def test_approve_some(page: Page, demo: Demo) -> None:
-    """Without the scope that the call needs PhotoStorage refuses, and PhotoPrint says why."""
+    """Bob's token without the scope that the call needs is refused, and PhotoPrint says so."""
     await ask_bob(page, demo, "public")
     await page.locator("input[value='albums.read']").uncheck()
     await page.click("#approve")
     await page.goto(f"{demo.url}/token")
     await page.click("#call")
-    await expect(page.get_by_text("PERMISSION_DENIED")).to_be_visible()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("PhotoStorage says: not with this token")
+    await expect(page.get_by_text("PERMISSION_DENIED: the access token does not carry a scope")).to_be_visible()
+    await expect(page.get_by_text('error="insufficient_scope", scope="albums.read"')).to_be_visible()
     assert await page.locator("figure img").count() == 0
-    await look_at(page, "demo-refused")
+    await look_at(page, "demo-refused-scope")
+
+
+async def test_alice_is_not_family(page: Page, demo: Demo) -> None:
+    """Alice gives all she is asked for, but she is not in the group: PhotoPrint says that she may not, at all."""
+    await ask(page, demo, "public", demo.alice)
+    await page.click("#approve")
+    await page.goto(f"{demo.url}/token")
+    await page.click("#call")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("PhotoStorage says: not you")
+    await expect(page.get_by_text("PERMISSION_DENIED: whoever the access token speaks for is not")).to_be_visible()
+    await expect(page.get_by_text("another token would help")).to_be_visible()
+    assert "insufficient_scope" not in await page.content()
+    assert await page.locator("figure img").count() == 0
+    await look_at(page, "demo-refused-owner")
 
 
 async def test_approve_what_the_call_needs(page: Page, demo: Demo) -> None:

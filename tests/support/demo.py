@@ -19,10 +19,11 @@ _START_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """Where PhotoPrint is, and who may sign in; bob has photos."""
+    """Where PhotoPrint is, and who may sign in; bob has photos, and alice may not see any."""
 
     url: str
     bob: User
+    alice: User
 
 
 @contextmanager
@@ -34,7 +35,8 @@ def running_demo(cluster: Cluster, folder: Path) -> Iterator[Demo]:
         data = DemoMaker(operator, f"{url}/callback").ensure(
             DemoData(), keep=lambda made: made.write(folder / "demo.json")
         )
-    demo = Demo(url, User("", "bob", data.passwords["bob"]))
+    bob, alice = (User("", name, data.passwords[name]) for name in ("bob", "alice"))
+    demo = Demo(url, bob, alice)
     processes = [
         ProgramProcess(
             "photostorage",

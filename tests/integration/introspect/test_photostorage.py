@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 from xml.etree import ElementTree as ET
 
 import grpc
@@ -19,6 +20,17 @@ from tests.support.ports import free_port
 from tests.support.service_process import ServiceProcess
 
 PHOTOS = "https://photostorage.example"
+# What the API offers, by which scope, and to whom.
+INSERT_OFFER: LiteralString = """
+WITH service AS (INSERT INTO services (resource, service) VALUES (%(resource)s, %(service)s)),
+    scope AS (INSERT INTO scopes (name) VALUES ('albums.read')),
+    cover AS (INSERT INTO scope_covers (scope, resource, service) VALUES ('albums.read', %(resource)s, %(service)s)),
+    family AS (INSERT INTO groups (name) VALUES ('family'))
+INSERT INTO service_groups (resource, service, group_name) VALUES (%(resource)s, %(service)s, 'family')
+"""
+INSERT_MEMBER: LiteralString = """
+INSERT INTO group_members (group_name, user_id, client_id) VALUES ('family', %(user_id)s, %(client_id)s)
+"""
 
 
 class PhotoStorage:
@@ -70,6 +82,7 @@ class Tokens:
     """Access tokens for the photo API and others."""
 
     of_bob: str
+    of_carol: str
     of_alice: str
     of_the_app: str
     without_the_scope: str
@@ -78,12 +91,26 @@ class Tokens:
 
 
 @pytest.fixture(scope="module")
-def tokens(rows: Rows) -> Tokens:
-    """Bob's and other people's."""
+def api(rows: Rows) -> ClientRow:
+    """The API as the operator has registered it: one service, one scope that covers it, one group that may use it."""
+    api = rows.client(serves=[PHOTOS])
+    rows.execute(INSERT_OFFER, resource=PHOTOS, service="POST /photos.v1.Albums/Get")
+    return api
+
+
+@pytest.fixture(scope="module")
+def tokens(rows: Rows, api: ClientRow) -> Tokens:
+    """Bob's and other people's; all but alice are family, the app too."""
+    del api
     app = rows.client("albums.read", "albums.write")
-    bob, alice = (rows.grant(app, "albums.read", user=rows.user(name)) for name in ("bob", "alice"))
+    users = {name: rows.user(name) for name in ("bob", "carol", "alice")}
+    bob, carol, alice = (rows.grant(app, "albums.read", user=user) for user in users.values())
+    rows.execute(INSERT_MEMBER, user_id=users["bob"].user_id, client_id=None)
+    rows.execute(INSERT_MEMBER, user_id=users["carol"].user_id, client_id=None)
+    rows.execute(INSERT_MEMBER, user_id=None, client_id=app.client_id)
     return Tokens(
         of_bob=rows.access_token(app, "albums.read", audience=PHOTOS, grant=bob).text,
+        of_carol=rows.access_token(app, "albums.read", audience=PHOTOS, grant=carol).text,
         of_alice=rows.access_token(app, "albums.read", audience=PHOTOS, grant=alice).text,
         of_the_app=rows.access_token(app, "albums.read", audience=PHOTOS).text,
         without_the_scope=rows.access_token(app, "albums.write", audience=PHOTOS, grant=bob).text,
@@ -93,7 +120,9 @@ def tokens(rows: Rows) -> Tokens:
 
 
 @pytest.fixture(scope="module")
-def photostorage(database: Database, rows: Rows, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PhotoStorage]:
+def photostorage(
+    database: Database, api: ClientRow, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PhotoStorage]:
     """The API over introspect."""
     folder = tmp_path_factory.mktemp("photostorage")
     settings = {
@@ -105,7 +134,7 @@ def photostorage(database: Database, rows: Rows, tmp_path_factory: pytest.TempPa
     }
     introspect = ServiceProcess("introspect", settings, folder)
     introspect.wait_until_listening()
-    running = PhotoStorage(introspect.grpc_target, rows.client(serves=[PHOTOS]), folder)
+    running = PhotoStorage(introspect.grpc_target, api, folder)
     yield running
     assert running.stop() == 0
     assert introspect.stop().code == 0
@@ -123,7 +152,7 @@ def test_bob_sees_his_photos(photostorage: PhotoStorage, tokens: Tokens) -> None
         assert ET.fromstring(photo.thumbnail).tag.endswith("svg")  # noqa: S314 - painted by ourselves
 
 
-@pytest.mark.parametrize(("token", "owner"), [("of_alice", "alice"), ("of_the_app", "")])
+@pytest.mark.parametrize(("token", "owner"), [("of_carol", "carol"), ("of_the_app", "")])
 def test_nobody_else_sees_them(photostorage: PhotoStorage, tokens: Tokens, token: str, owner: str) -> None:
     """Whose album it is, the token says."""
     album = photostorage.album(getattr(tokens, token))
@@ -138,12 +167,13 @@ def test_nobody_else_sees_them(photostorage: PhotoStorage, tokens: Tokens, token
         ("for_another_api", grpc.StatusCode.UNAUTHENTICATED),
         ("refresh_token_of_bob", grpc.StatusCode.UNAUTHENTICATED),
         ("without_the_scope", grpc.StatusCode.PERMISSION_DENIED),
+        ("of_alice", grpc.StatusCode.PERMISSION_DENIED),
     ],
 )
 def test_without_a_good_token_there_are_none(
     photostorage: PhotoStorage, tokens: Tokens, token: str | None, code: grpc.StatusCode
 ) -> None:
-    """No, a bad, a foreign and a narrow token open nothing (RS-03, RS-05)."""
+    """No, a bad, a foreign and a narrow token, and one of somebody in no group, open nothing (RS-03, RS-05)."""
     with pytest.raises(grpc.RpcError) as caught:
         photostorage.album(token and getattr(tokens, token, token))
     assert caught.value.code() is code
@@ -152,10 +182,14 @@ def test_without_a_good_token_there_are_none(
 def test_it_says_what_it_does_and_no_secret(photostorage: PhotoStorage, tokens: Tokens) -> None:
     """A reader can follow each question and answer, and no token is told (GEN-11)."""
     photostorage.album(tokens.of_bob)
-    with pytest.raises(grpc.RpcError):
-        photostorage.album(tokens.for_another_api)
-    assert "asked introspection: active, scope albums.read, sub user:" in photostorage.said
+    for token in (tokens.for_another_api, tokens.without_the_scope, tokens.of_alice):
+        with pytest.raises(grpc.RpcError):
+            photostorage.album(token)
+    get = "POST /photos.v1.Albums/Get"
+    assert f"asked introspection: allowed {get}, scope albums.read, sub user:" in photostorage.said
     assert "asked introspection: not active" in photostorage.said
+    assert f"asked introspection: active, but its scope does not cover {get}" in photostorage.said
+    assert f"its scope covers {get}, but its owner is in no group" in photostorage.said
     assert "hands bob" in photostorage.said
     assert "refused /photos.v1.Albums/Get: the access token is not good here" in photostorage.said
     assert not any(getattr(tokens, name) in photostorage.said for name in tokens.__slots__)

@@ -11,7 +11,6 @@ from services.authorize.pages.accept_language import preferred_language
 from services.authorize.pages.destination import Destination
 from services.authorize.pages.display_text import display_text
 from services.authorize.registry.page import page_request
-from tallystick.oauth2.service_name import MalformedServiceName, parse_service_name
 from services.token.grant_page import position
 from tallystick.oauth2.audience import is_resource_identifier, target
 from tallystick.oauth2.authorization_code import parse_authorization_code
@@ -25,6 +24,7 @@ from tallystick.oauth2.pkce import CodeChallenge, CodeChallengeMethod, answers
 from tallystick.oauth2.redirect_uri import is_on_device, matching, registration_problem
 from tallystick.oauth2.refresh_token import parse_refresh_token
 from tallystick.oauth2.scope import parse_scope
+from tallystick.oauth2.service_name import MalformedServiceName, parse_service_name
 from tallystick.runtime import request_id
 from tallystick.runtime.callers import bearer_credential
 from tallystick.runtime.failures import Failure

@@ -11,11 +11,11 @@ from services.authorize.adapters.json_record import JsonRecord
 from services.authorize.pages.display_text import display_text
 from services.authorize.registry import identifiers
 from services.authorize.registry.page import PageRequest, page_request
-from tallystick.oauth2.service_name import MalformedServiceName, parse_service_name
 from services.authorize.registry.text import line
 from services.authorize.request import AuthorizationRequest, Interaction
 from services.token.grant_page import page_token, position
 from services.token.model import GrantPosition
+from tallystick.oauth2.service_name import MalformedServiceName, parse_service_name
 from tallystick.runtime.failures import Invalid
 from tests.support.fuzz import TEXT, damaged, fuzzed, garbage
 

@@ -58,6 +58,11 @@ def test_a_token_carries_only_its_resources_scopes() -> None:
         ("https://photos.example /",),
         ("",),
         ("http://[::1",),
+        ('https://photos.example/"',),
+        ("https://photos.example/\\",),
+        ("https://photos.example/<>",),
+        ("https://photos.example/é",),
+        ("https://photos.example/" + "a" * 2000,),
     ],
 )
 def test_resources_that_cannot_be_had(requested: tuple[str, ...]) -> None:

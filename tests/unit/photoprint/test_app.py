@@ -175,11 +175,25 @@ async def test_what_was_kept_back_is_said(browser: httpx.AsyncClient, storage: S
     await browser.get("/callback", params=await begin(browser))
     page = await browser.get("/token")
     assert re.search(r"You left out\s+<code>albums.write</code>", page.text)
-    storage.answer = ApiRefusal("PERMISSION_DENIED", "the access token lacks the scope albums.read", "Bearer scope=…")
+    challenge = 'Bearer realm="https://photostorage.example", error="insufficient_scope", scope="albums.read"'
+    storage.answer = ApiRefusal("PERMISSION_DENIED", "the access token does not carry a scope", challenge)
     page = await browser.post("/call")
     assert page.status_code == 200
-    assert "PERMISSION_DENIED: the access token lacks the scope albums.read" in page.text
-    assert "Bearer scope=…" in page.text
+    assert "not with this token" in page.text
+    assert "PERMISSION_DENIED: the access token does not carry a scope" in page.text
+    assert challenge in html.unescape(page.text)
+
+
+async def test_who_may_not_is_told_so(browser: httpx.AsyncClient, storage: Storage) -> None:
+    """Where the person may not, and no other token would help, the page says that and not that a scope is missing."""
+    await browser.get("/callback", params=await begin(browser))
+    words = "whoever the access token speaks for is not authorised"
+    storage.answer = ApiRefusal("PERMISSION_DENIED", words, 'Bearer realm="https://photostorage.example"')
+    page = await browser.post("/call")
+    assert page.status_code == 200
+    assert "PhotoStorage says: not you" in page.text
+    assert "not with this token" not in page.text
+    assert f"PERMISSION_DENIED: {words}" in page.text
 
 
 @pytest.mark.parametrize("status", ["UNAUTHENTICATED", "UNAVAILABLE", "DEADLINE_EXCEEDED", "UNKNOWN"])

@@ -57,6 +57,7 @@ def test_a_live_token(ask: Ask, introspection: Server) -> None:
         iat=1000000000,
         sub="user:1",
         iss="https://issuer.example",
+        valid_for=0.75,
     )
     assert ask(introspection.target, "good") == Introspection(
         active=True,
@@ -69,6 +70,7 @@ def test_a_live_token(ask: Ask, introspection: Server) -> None:
         sub="user:1",
         aud=(RESOURCE,),
         iss="https://issuer.example",
+        valid_for=0.75,
     )
 
 
@@ -82,7 +84,7 @@ def test_any_other_text_is_inactive(ask: Ask, introspection: Server, token: str)
 @both
 def test_an_inactive_answer_is_not_read_further(ask: Ask, introspection: Server) -> None:
     """Whatever an inactive answer carries besides is dropped."""
-    introspection.add("dead", active=False, scopes=["photos.read"], username="bob")
+    introspection.add("dead", active=False, scopes=["photos.read"], username="bob", valid_for=1)
     assert ask(introspection.target, "dead") == Introspection(active=False)
 
 
