@@ -37,7 +37,7 @@ Settings = Mapping[str, object]
 
 
 class Cluster:
-    """authorize, token and introspect, with as many replicas of the first two as wanted.
+    """authorize, token and introspect, with as many replicas of each as wanted.
 
     `cluster.token` is the first replica; `cluster.start("token")` adds another. The issuer is the first authorize's
     address. `settings` are for all services, named without `TALLYSTICK_`.
@@ -83,7 +83,7 @@ class Cluster:
         """Return every replica of a service, running or not, in the order of their start."""
         return [replica for replica in self._replicas if replica.service == service]
 
-    def start_all(self, authorize: int, token: int) -> None:
+    def start_all(self, authorize: int, token: int, introspect: int = 1) -> None:
         """Start the services; each replica of token asks all replicas of authorize in turn.
 
         Raises:
@@ -91,14 +91,14 @@ class Cluster:
         """
         self._public_ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         first = [self._launch("authorize", first=number == 0) for number in range(authorize)]
-        self.introspect = self._launch("introspect", first=True)
+        asked = [self._launch("introspect", first=number == 0) for number in range(introspect)]
         for replica in first:
             replica.wait_until_listening()
         self._authorize_target = "ipv4:" + ",".join(replica.grpc_target for replica in first)
         second = [self._launch("token", first=number == 0) for number in range(token)]
-        for replica in (*second, self.introspect):
+        for replica in (*second, *asked):
             replica.wait_until_listening()
-        self.authorize, self.token = first[0], second[0]
+        self.authorize, self.token, self.introspect = first[0], second[0], asked[0]
         self._started = len(self._replicas)
         self.operator = OperatorClient(self.authorize.grpc_target, self.token.grpc_target, self.admin_credential)
 
@@ -230,15 +230,16 @@ def running_cluster(
     *,
     authorize: int = 1,
     token: int = 1,
+    introspect: int = 1,
     settings: Settings | None = None,
     checkout: Path = ROOT,
 ) -> Iterator[Cluster]:
-    """Give a cluster with so many replicas of authorize and token, and end it afterwards."""
+    """Give a cluster with so many replicas of each service, and end it afterwards."""
     cluster = Cluster(database, redis_url, folder, settings, checkout=checkout)
     try:
         for attempts_left in reversed(range(_START_ATTEMPTS)):
             try:
-                cluster.start_all(authorize, token)
+                cluster.start_all(authorize, token, introspect)
                 break
             except AddressTaken:
                 cluster.kill()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import cycle
 from threading import Condition, Event, Lock, Thread
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
@@ -51,8 +52,7 @@ class StoreProxy:
     """Passes bytes on between a loopback port of its own and a store, as a test lets it."""
 
     def __init__(self, url: str) -> None:
-        target = urlsplit(url)
-        self._target = (str(target.hostname), int(target.port or 0))
+        self.lead_to(url)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections: set[_Connection] = set()
         self._lock = Lock()
@@ -68,6 +68,11 @@ class StoreProxy:
         credentials = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
         host, port = self._listener.getsockname()
         return urlunsplit(parts._replace(netloc=f"{credentials}{host}:{port}"))
+
+    def lead_to(self, *urls: str) -> None:
+        """Lead new connections to these stores, in turn; those that there are stay where they are."""
+        targets = [urlsplit(url) for url in urls]
+        self._targets = cycle([(str(target.hostname), int(target.port or 0)) for target in targets])
 
     @contextmanager
     def holding(self, mark: bytes, moment: Moment) -> Iterator[Hold]:
@@ -106,15 +111,16 @@ class StoreProxy:
                     client.close()
                     continue
                 try:
-                    server = socket.create_connection(self._target, timeout=5)
+                    server = socket.create_connection(next(self._targets), timeout=5)
                 except OSError:
                     client.close()
                     continue
                 server.settimeout(None)
                 connection = _Connection(self, client, server)
                 with self._lock:
+                    # Before anybody may break it, who waits for its threads.
+                    connection.start()
                     self._connections = {each for each in self._connections if not each.broken.is_set()} | {connection}
-                connection.start()
 
     def _break_all(self) -> None:
         with self._lock:
