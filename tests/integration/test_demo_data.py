@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tallystick.authorize.v1 import client_pb2, resource_pb2, scope_pb2
-from tallystick.local.demo_data import API, CONFIDENTIAL, PEOPLE, RESOURCE, SCOPES, DemoData, DemoMaker
+from tallystick.authorize.v1 import client_pb2, group_pb2, resource_pb2, scope_pb2
+from tallystick.local.demo_data import API, CONFIDENTIAL, GROUP, MEMBERS, PEOPLE, RESOURCE, SCOPES, DemoData, DemoMaker
 from tallystick.local.operator_connection import OperatorConnection
 from tallystick.oauth2.client import AuthMethod
 from tests.support.cluster import Cluster, running_cluster
@@ -66,6 +66,30 @@ def test_everything_is_made_once(cluster: Cluster, file: Path) -> None:
     assert make(cluster, file) == first
     assert list(get_resource(cluster).callers) == [first.client_ids[API]]
     assert set(get_resource(cluster).services) == {service for _, service in SCOPES.values()}
+
+
+def groups_of_services(cluster: Cluster) -> dict[str, list[str]]:
+    """Return who may use the demo's services."""
+    return {each.service: list(each.groups) for each in get_resource(cluster).service_groups}
+
+
+def test_only_bob_may_see_photos(cluster: Cluster, file: Path) -> None:
+    """The family may use the demo's services; whom a person takes out or lets in stays out or in."""
+    make(cluster, file)
+    operator = cluster.operator
+    family = operator.call(operator.groups.GetGroup, group_pb2.GetGroupRequest(name=GROUP)).group
+    assert list(family.users) == list(MEMBERS) == ["bob"]
+    assert groups_of_services(cluster) == {service: [GROUP] for _, service in SCOPES.values()}
+
+    request = group_pb2.UpdateGroupRequest(group=group_pb2.Group(name=GROUP, users=["alice"]))
+    request.update_mask.paths.append("users")
+    changed = operator.call(operator.groups.UpdateGroup, request).group
+    closed = resource_pb2.UpdateResourceRequest(resource=resource_pb2.Resource(identifier=RESOURCE))
+    closed.update_mask.paths.append("service_groups")
+    operator.call(operator.resources.UpdateResource, closed)
+    make(cluster, file)
+    assert operator.call(operator.groups.GetGroup, group_pb2.GetGroupRequest(name=GROUP)).group == changed
+    assert groups_of_services(cluster) == {}
 
 
 def test_a_lost_file_costs_no_more_than_secrets(cluster: Cluster, file: Path) -> None:

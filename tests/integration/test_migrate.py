@@ -23,8 +23,8 @@ from tests.support.stores import PostgresServer, StoreKind
 ROLES = ("tallystick_authorize", "tallystick_token", "tallystick_introspect", "tallystick_partitions")
 TABLES = (
     "access_tokens", "audit_events", "client_scopes", "client_secrets", "clients", "consents", "deleted_scopes",
-    "ended_sessions", "grants", "invalidations", "operators", "resource_callers", "resources", "scope_covers", "scopes",
-    "services", "users",
+    "ended_sessions", "grants", "group_members", "groups", "invalidations", "lease_terms", "operators", "policy",
+    "resource_callers", "resources", "scope_covers", "scopes", "service_groups", "services", "users",
 )  # fmt: skip
 
 # What a server has that belongs to no single database.
@@ -257,7 +257,10 @@ def test_introspect_cannot_write(database: Database, table: str) -> None:
         ("tallystick_introspect", "users", {"password_hash"}),
         ("tallystick_introspect", "grants", {"code_digest", "code_challenge", "rotation_nonces", "rotation_key_ids"}),
         ("tallystick_introspect", "grants", {"rotated_digests"}),
-        ("tallystick_introspect", "operators", {"name", "digest"}),
+        ("tallystick_introspect", "operators", {"created_at"}),
+        ("tallystick_introspect", "groups", {"description"}),
+        ("tallystick_token", "group_members", {"user_id"}),
+        ("tallystick_token", "service_groups", {"group_name"}),
         ("tallystick_token", "users", {"password_hash", "username"}),
         ("tallystick_token", "clients", {"branding_logo"}),
         ("tallystick_introspect", "audit_events", {"event_id", "source", "attributes"}),
@@ -295,6 +298,8 @@ def test_secrets_are_out_of_reach(database: Database, role: str, table: str, col
         "INSERT INTO users DEFAULT VALUES",
         "UPDATE operators SET revoked_at = NULL",
         "UPDATE invalidations SET kind = kind",
+        "UPDATE lease_terms SET waited_ms = 0",
+        "UPDATE policy SET version = 0",
         "UPDATE audit_events SET event = event",
         "DELETE FROM audit_events",
         "DELETE FROM ended_sessions",
@@ -623,15 +628,15 @@ async def test_a_database_in_use_moves_from_0001_to_0002(databases: Databases) -
         with database.connect() as owner:
             owner.execute("UPDATE consents SET updated_at = '2026-01-02 03:04:05+00'")
         said = await refusal_of(database)
-        assert said == "the database has schema 0001, this version needs 0002: run `tallystick migrate`"
+        assert said == "the database has schema 0001, this version needs 0003: run `tallystick migrate`"
 
         with database.connect() as reader:
             reader.execute("BEGIN")
             reader.execute("TABLE access_tokens")
             with pytest.raises(errors.LockNotAvailable):
-                migrate(database.dsn())
+                migrate(database.dsn(), to="0002")
         assert await refusal_of(database) == said
-        assert migrate(database.dsn()) == REQUIRED
+        assert migrate(database.dsn(), to="0002") == "0002"
         with database.connect() as owner:
             assert owner.execute("SELECT label, revoked_at FROM access_tokens").fetchall() == [
                 {"label": "", "revoked_at": None}
@@ -648,6 +653,49 @@ async def test_a_database_in_use_moves_from_0001_to_0002(databases: Databases) -
             {"ahead": list(range(8))},
         )
         write_as_0001(database)
+
+
+async def test_a_database_in_use_moves_from_0002_to_0003(databases: Databases) -> None:
+    """The log begins with a row and policy with its version, and the version before goes on writing (promise 7)."""
+    with databases.empty() as database:
+        migrate(database.dsn(), to="0002")
+        with database.connect() as owner:
+            owner.execute(insert("clients", CLIENT))
+            owner.execute(insert("users", USER))
+        with database.connect("tallystick_partitions") as partitions:
+            partitions.execute("CREATE TABLE partitions.access_tokens_7 PARTITION OF access_tokens FOR VALUES IN (7)")
+        write_as_0001(database)
+        log_as_0002(database)
+        said = await refusal_of(database)
+        assert said == "the database has schema 0002, this version needs 0003: run `tallystick migrate`"
+
+        assert migrate(database.dsn()) == REQUIRED
+        assert policy_of(database) == (newest := position_of(database))
+        with database.connect() as owner:
+            [terms] = owner.execute("SELECT granted_ms, waited_ms FROM lease_terms").fetchall()
+        assert terms == {"granted_ms": 1000, "waited_ms": 1000}
+        write_as_0001(database)
+        log_as_0002(database)
+        assert newest < policy_of(database) < position_of(database)
+
+
+def log_as_0002(database: Database) -> None:
+    """Write the log as the version before 0003 does: a change of policy, then the end of a grant."""
+    with database.connect("tallystick_authorize") as authorize, database.connect("tallystick_token") as token:
+        authorize.execute("INSERT INTO invalidations (kind, key) VALUES ('policy', 'photos.read')")
+        token.execute("INSERT INTO invalidations (kind, key) VALUES ('grant', 'g')")
+
+
+def policy_of(database: Database) -> int:
+    with database.connect("tallystick_introspect") as introspect:
+        [row] = introspect.execute("SELECT version FROM policy").fetchall()
+    return int(row["version"])
+
+
+def position_of(database: Database) -> int:
+    with database.connect("tallystick_introspect") as introspect:
+        [row] = introspect.execute("SELECT max(position) AS newest FROM invalidations").fetchall()
+    return int(row["newest"])
 
 
 def test_positions_become_visible_in_order(database: Database) -> None:

@@ -15,6 +15,7 @@ import pytest
 from tallystick.authorize.v1 import client_pb2
 from tallystick.authorize.v1.audit_pb2_grpc import AuditServiceStub
 from tallystick.authorize.v1.client_pb2_grpc import ClientServiceStub
+from tallystick.authorize.v1.group_pb2_grpc import GroupServiceStub
 from tallystick.authorize.v1.operator_pb2_grpc import OperatorServiceStub
 from tallystick.authorize.v1.resource_pb2_grpc import ResourceServiceStub
 from tallystick.authorize.v1.scope_pb2_grpc import ScopeServiceStub
@@ -36,6 +37,7 @@ class OperatorServer:
         self.channel = grpc.aio.insecure_channel(target, options=(("grpc.enable_http_proxy", 0),))
         self.clients: Any = ClientServiceStub(self.channel)
         self.scopes: Any = ScopeServiceStub(self.channel)
+        self.groups: Any = GroupServiceStub(self.channel)
         self.resources: Any = ResourceServiceStub(self.channel)
         self.users: Any = UserServiceStub(self.channel)
         self.operators: Any = OperatorServiceStub(self.channel)

@@ -10,7 +10,7 @@ import grpc.aio
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from tallystick.authorize.v1 import client_pb2, operator_pb2, resource_pb2, scope_pb2, user_pb2
+from tallystick.authorize.v1 import client_pb2, group_pb2, operator_pb2, resource_pb2, scope_pb2, user_pb2
 from tallystick.runtime.allow_list import METHODS
 from tallystick.runtime.audit_event import EventKind
 from tallystick.runtime.callers import CallerKind
@@ -38,6 +38,19 @@ class Changes:
         resource = resource_pb2.Resource(identifier=f"https://{unique('photos')}.example", services=["GET /albums"])
         await self._call(self._server.resources.CreateResource, resource_pb2.CreateResourceRequest(resource=resource))
         return resource.identifier
+
+    async def group(self) -> str:
+        group = group_pb2.Group(name=unique("family"))
+        await self._call(self._server.groups.CreateGroup, group_pb2.CreateGroupRequest(group=group))
+        return group.name
+
+    async def update_group(self, name: str) -> None:
+        group = group_pb2.Group(name=name, description="Near and dear")
+        request = group_pb2.UpdateGroupRequest(group=group, update_mask=FieldMask(paths=["description", "users"]))
+        await self._call(self._server.groups.UpdateGroup, request)
+
+    async def delete_group(self, name: str) -> None:
+        await self._call(self._server.groups.DeleteGroup, group_pb2.DeleteGroupRequest(name=name))
 
     async def user(self) -> str:
         request = user_pb2.CreateUserRequest(username=unique("bob"), password=PASSWORD)
@@ -150,6 +163,9 @@ CALLS: dict[str, tuple[Prepare, Act, EventKind, dict[str, str]]] = {
         {"fields": "services"},
     ),
     "DeleteResource": (Changes.resource, Changes.delete_resource, EventKind.RESOURCE_DELETED, {}),
+    "CreateGroup": (nothing, lambda c, _: c.group(), EventKind.GROUP_CREATED, {}),
+    "UpdateGroup": (Changes.group, Changes.update_group, EventKind.GROUP_UPDATED, {"fields": "description users"}),
+    "DeleteGroup": (Changes.group, Changes.delete_group, EventKind.GROUP_DELETED, {}),
     "CreateUser": (nothing, lambda c, _: c.user(), EventKind.USER_CREATED, {}),
     "SetUserPassword": (
         Changes.user,
@@ -199,7 +215,7 @@ async def test_every_change_leaves_its_event(server: OperatorServer, method: str
 
 def test_a_kind_of_event_belongs_to_every_change() -> None:
     """Kinds of events about what operators register, and methods that change it, are as many (OPS-04)."""
-    about = ("client_", "scope_", "resource_", "user_", "operator_")
+    about = ("client_", "scope_", "resource_", "group_", "user_", "operator_")
     assert {kind for _, _, kind, _ in CALLS.values()} == {kind for kind in EventKind if kind.startswith(about)}
     assert CALLS.keys() == {method.rpartition("/")[2] for method in CHANGING}
 
@@ -247,6 +263,10 @@ async def test_what_is_refused_leaves_no_event(server: OperatorServer) -> None:
             await changes.update_resource("https://no.such.example", [])
         with refused(NOT_FOUND):
             await changes.delete_resource("https://no.such.example")
+        with refused(NOT_FOUND):
+            await changes.update_group("no-such")
+        with refused(NOT_FOUND):
+            await changes.delete_group("no-such")
         with refused(NOT_FOUND):
             await changes.delete_operator("no-such")
 

@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tallystick.authorize.v1 import client_pb2, operator_pb2, resource_pb2, scope_pb2, user_pb2
+from tallystick.authorize.v1 import client_pb2, group_pb2, operator_pb2, resource_pb2, scope_pb2, user_pb2
 from tallystick.oauth2.opaque_token import CredentialType, new_credential
 from tallystick.runtime.callers import CallerKind
 from tests.rpc.operator_server import INVALID, OperatorServer, refused, unique
@@ -61,6 +61,7 @@ LISTS: dict[str, tuple[str, str, Any, str]] = {
     "clients": ("clients", "ListClients", client_pb2.ListClientsRequest, "client_id"),
     "scopes": ("scopes", "ListScopes", scope_pb2.ListScopesRequest, "name"),
     "resources": ("resources", "ListResources", resource_pb2.ListResourcesRequest, "identifier"),
+    "groups": ("groups", "ListGroups", group_pb2.ListGroupsRequest, "name"),
     "users": ("users", "ListUsers", user_pb2.ListUsersRequest, "username"),
     "operators": ("operators", "ListOperators", operator_pb2.ListOperatorsRequest, "name"),
 }
@@ -78,6 +79,7 @@ async def create_some(server: OperatorServer) -> None:
         await server.call(server.scopes.CreateScope, scope_pb2.CreateScopeRequest(scope=scope_pb2.Scope(name=name)))
         resource = resource_pb2.Resource(identifier=f"https://{name}.example")
         await server.call(server.resources.CreateResource, resource_pb2.CreateResourceRequest(resource=resource))
+        await server.call(server.groups.CreateGroup, group_pb2.CreateGroupRequest(group=group_pb2.Group(name=name)))
         user = user_pb2.CreateUserRequest(username=f"Ä {name}", password="long enough")
         await server.call(server.users.CreateUser, user)
         operator = operator_pb2.CreateOperatorRequest(name=name, role=operator_pb2.OPERATOR_ROLE_VIEWER)

@@ -64,7 +64,10 @@ WITH found AS (
 ), taken AS (
     DELETE FROM group_members USING found
     WHERE group_name = found.name
-        AND (user_id <> ALL (%(user_ids)s::uuid[]) OR client_id <> ALL (%(clients)s::text[]))
+        AND (
+            user_id IS NOT NULL AND user_id <> ALL (%(user_ids)s::uuid[])
+            OR client_id IS NOT NULL AND client_id <> ALL (%(clients)s::text[])
+        )
     RETURNING group_name
 ), given_users AS (
     INSERT INTO group_members (group_name, user_id) SELECT name, unnest(%(user_ids)s::uuid[]) FROM found
@@ -78,6 +81,14 @@ WITH found AS (
     SELECT group_name AS name FROM taken UNION SELECT group_name FROM given_users
     UNION SELECT group_name FROM given_clients UNION SELECT name FROM described
 )
+"""
+
+# The resources whose services a group may use. Whoever changes one of them locks it first as well, so that neither
+# holds a row that the other waits for.
+LOCK_RESOURCES: LiteralString = """
+SELECT identifier FROM resources
+WHERE identifier IN (SELECT resource FROM service_groups WHERE group_name = %(name)s)
+ORDER BY identifier FOR SHARE
 """
 
 # A group; its members lose it, and services too.
@@ -150,8 +161,11 @@ class PostgresGroupStore:
 
     async def delete(self, name: str) -> bool:
         """Remove a group, from services too."""
-        deletion = Change(DELETE_GROUP, {"name": name}, _event(EventKind.GROUP_DELETED, name))
-        deleted, _log = await transact(self._postgres, deletion, invalidation("policy", name))
+        values = {"name": name}
+        deletion = Change(DELETE_GROUP, values, _event(EventKind.GROUP_DELETED, name))
+        deleted, _log = await transact(
+            self._postgres, deletion, invalidation("policy", name), lock=(LOCK_RESOURCES, values)
+        )
         return bool(deleted)
 
     async def _values(

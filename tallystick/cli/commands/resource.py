@@ -30,8 +30,6 @@ service_option = click.option(
     help="What it offers: /photos.v1.Albums/Get, 'GET /albums/{id}', or a folder '/photos.v1.Albums/*'. "
     "Repeatable; '' for none.",
 )
-
-
 group_option = click.option(
     "--group",
     "groups",
@@ -129,6 +127,8 @@ def update(
     """
     if not (callers or services or groups):
         raise click.UsageError("name at least one option to change")
+    if groups and services and not values(services):
+        raise click.UsageError("--group needs a --service that the group may use, or none at all for every service")
     with operator.authorize() as authorize:
         stub = ResourceServiceStub(authorize.channel)
         message, paths = resource_pb2.Resource(identifier=identifier), []
@@ -140,10 +140,14 @@ def update(
             paths.append("services")
         if groups:
             present = authorize.call(stub.GetResource, resource_pb2.GetResourceRequest(identifier=identifier)).resource
-            named = values(services) or present.services
-            message.services.extend([*present.services, *named])
-            message.service_groups.extend(_regrouped(present, named, groups))
-            paths += ["services", "service_groups"]
+            changed = _used_by(values(services) or present.services, groups)
+            names = {each.service for each in changed}
+            message.service_groups.extend(each for each in present.service_groups if each.service not in names)
+            message.service_groups.extend(changed)
+            paths.append("service_groups")
+            if not names <= set(present.services):
+                message.services.extend({*present.services, *names})
+                paths.append("services")
         request = resource_pb2.UpdateResourceRequest(resource=message, update_mask=FieldMask(paths=paths))
         answer = authorize.call(stub.UpdateResource, request)
     printer.record(record(answer.resource))
@@ -166,15 +170,6 @@ def _used_by(services: Iterable[str], groups: tuple[str, ...]) -> list[resource_
         resource_pb2.ServiceGroups(service=service, groups=values(groups))
         for service in dict.fromkeys(map(_canonical, services))
     ]
-
-
-def _regrouped(
-    present: resource_pb2.Resource, named: Iterable[str], groups: tuple[str, ...]
-) -> list[resource_pb2.ServiceGroups]:
-    """Return the groups of all services, with those of the named ones replaced."""
-    changed = _used_by(named, groups)
-    names = {each.service for each in changed}
-    return [*(each for each in present.service_groups if each.service not in names), *changed]
 
 
 def _canonical(service: str) -> str:

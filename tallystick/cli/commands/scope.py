@@ -7,10 +7,11 @@ from tallystick.authorize.v1 import scope_pb2
 from tallystick.authorize.v1.scope_pb2_grpc import ScopeServiceStub
 from tallystick.cli.connection import PAGE_SIZE, Operator, pages
 from tallystick.cli.options import for_operators, values
-from tallystick.cli.output import Printer
+from tallystick.cli.output import Printer, cell
 from tallystick.cli.record import record
 
 COLUMNS = ("name", "description", "covers", "version")
+COVERED_COLUMNS = ("resource", "service", "groups")
 
 description_option = click.option("--description", help="What people are told that it allows.")
 cover_option = click.option(
@@ -67,7 +68,9 @@ def show(operator: Operator, printer: Printer, name: str) -> None:
     with operator.authorize() as authorize:
         stub = ScopeServiceStub(authorize.channel)
         answer = authorize.call(stub.GetScope, scope_pb2.GetScopeRequest(name=name))
-    printer.record(record(answer.scope) | {"covered_services": record(answer)["covered_services"]})
+    covered = [record(each) for each in answer.covered_services]
+    rows = [tuple(cell(each[column]) for column in COVERED_COLUMNS) for each in covered]
+    printer.record_with(record(answer.scope), "covered_services", covered, COVERED_COLUMNS, rows)
 
 
 @scope.command()

@@ -85,5 +85,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON groups, group_members, service_groups TO
 GRANT SELECT, UPDATE (version) ON policy TO tallystick_authorize;
 GRANT SELECT ON lease_terms TO tallystick_authorize, tallystick_token, tallystick_introspect;
 GRANT SELECT ON
-    invalidations, policy, scope_covers, services, service_groups, group_members, operators TO tallystick_introspect;
+    invalidations, policy, scope_covers, services, service_groups, group_members TO tallystick_introspect;
+GRANT SELECT (name, digest, role, expires_at, revoked_at) ON operators TO tallystick_introspect;
 GRANT SELECT (ended_at, end_reason) ON grants TO tallystick_introspect;

@@ -47,14 +47,18 @@ def test_the_commands_of_the_design_register_a_whole_deployment(
     assert is_credential(CredentialType.CLIENT_SECRET, caller["client_secret"])
     assert caller["token_endpoint_auth_method"] == "client_secret_basic"
 
+    group = operator("group", "create", "family", "--user", "bob", "--client", client["client_id"], "--json").record
+    assert group == {"name": "family", "description": "", "users": ["bob"], "clients": [client["client_id"]]}
+
     resource = operator(
         *("resource", "create", "https://photos.example", "--caller", caller["client_id"]),
-        *("--service", "/photos.v1.Albums/Get", "--json"),
+        *("--service", "/photos.v1.Albums/Get", "--group", "family", "--json"),
     ).record
     assert resource == {
         "identifier": "https://photos.example",
         "callers": [caller["client_id"]],
         "services": ["POST /photos.v1.Albums/Get"],
+        "service_groups": [{"service": "POST /photos.v1.Albums/Get", "groups": ["family"]}],
     }
 
     covered = operator("scope", "update", "photos.read", "--cover", "https://photos.example#/photos.v1.Albums/Get")
@@ -64,6 +68,9 @@ def test_the_commands_of_the_design_register_a_whole_deployment(
         **scope,
         "covers": [{"resource": "https://photos.example", "service": "POST /photos.v1.Albums/Get"}],
         "version": 2,
+        "covered_services": [
+            {"resource": "https://photos.example", "service": "POST /photos.v1.Albums/Get", "groups": ["family"]}
+        ],
     }
 
 
