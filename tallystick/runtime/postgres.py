@@ -12,15 +12,14 @@ from typing import LiteralString
 
 import psycopg
 from psycopg import AsyncConnection, Connection
-from psycopg.abc import RV, PQGen
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import CheckViolation, Diagnostic, UndefinedTable
 from psycopg.rows import DictRow, dict_row
-from psycopg.waiting import wait_async
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.log import logger
+from tallystick.runtime.postgres_connections import AbandoningConnection, ImpatientConnection
 from tallystick.schema import revision
 
 _CONNECT_SECONDS = 3
@@ -34,8 +33,6 @@ _LOOKUP_SECONDS = 2.0
 _IDLE_IN_TRANSACTION_SECONDS = 5.0
 # Ends what runs or waits on the server for a process that is gone.
 _CLIENT_CHECK_SECONDS = 1.0
-_SILENCE_SECONDS = 3.0
-_POLL_SECONDS = 0.1
 _START_SECONDS = 15.0
 # How long a lost connection is tried again; then whoever asks next begins anew. As the pool doubles its pauses it would
 # else stay away for as long again as the server was.
@@ -177,35 +174,6 @@ def _undoubted(connection: AsyncConnection[DictRow]) -> Iterator[None]:
         # Without a cause, so that nobody takes the connection for lost and repeats what may be done already.
         logger(__name__).warning("database_in_doubt", detail="; ".join(each.message_primary or "" for each in warnings))
         raise Unavailable("the database cannot be asked now")
-
-
-class AbandoningConnection(AsyncConnection[DictRow]):
-    """Closes itself when a statement is given up.
-
-    The driver would first ask the server to cancel it: a server that hangs holds the caller up for another 10 s, and a
-    commit that waits for its standby would be answered as if it had succeeded.
-    """
-
-    async def wait(
-        self,
-        gen: PQGen[RV],
-        interval: float = _POLL_SECONDS,
-        timeout: float | None = None,  # noqa: ASYNC109 - the driver's signature
-    ) -> RV:
-        """Wait for what a generator of the driver waits for."""
-        try:
-            return await wait_async(gen, self.pgconn.socket, interval, timeout)
-        except asyncio.CancelledError:
-            self.pgconn.finish()
-            raise
-
-
-class ImpatientConnection(Connection[DictRow]):
-    """Gives up on a server that says nothing at all, which no timeout of the server's own can do."""
-
-    def wait(self, gen: PQGen[RV], interval: float = _POLL_SECONDS, timeout: float | None = None) -> RV:
-        """Wait for what a generator of the driver waits for, a little longer than the server lets a statement run."""
-        return super().wait(gen, interval, _SILENCE_SECONDS if timeout is None else timeout)
 
 
 class SyncPostgres:

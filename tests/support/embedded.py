@@ -14,7 +14,7 @@ from tests.support.secrets_ledger import LEDGER, Remains
 
 
 @contextmanager
-def _open_folder() -> Iterator[Path]:
+def open_folder() -> Iterator[Path]:
     """Give a folder that every account can enter, unlike pytest's own: root's servers run as another account."""
     with tempfile.TemporaryDirectory(prefix="tallystick-test-") as name:
         folder = Path(name)
@@ -64,7 +64,7 @@ class EmbeddedPostgresServer(_Embedded):
     @contextmanager
     def running(cls) -> Iterator[Self]:
         """Give a running server with nothing in it."""
-        with _open_folder() as folder:
+        with open_folder() as folder:
             server = EmbeddedPostgres(folder / "postgres", port=free_port(), durable=False)
             server.start()
             try:
@@ -90,7 +90,7 @@ class EmbeddedRedisServer(_Embedded):
     @contextmanager
     def running(cls) -> Iterator[Self]:
         """Give a running server with nothing in it."""
-        with _open_folder() as folder:
+        with open_folder() as folder:
             server = EmbeddedValkey(folder / "valkey", port=free_port(), durable=False)
             server.start()
             try:

@@ -13,10 +13,8 @@ from tallystick.runtime.lease.follower import POLLING, RETRY_SECONDS, AnswerInDo
 from tallystick.runtime.lease.log import POLL_SECONDS, READ_LOG, poll_of, poll_values
 from tallystick.runtime.lease.view import View, after_poll
 from tallystick.runtime.log import logger
-from tallystick.runtime.postgres import AbandoningConnection, conninfo
-
-# What the server is asked to keep to, with a little for the network. A server that hangs keeps to nothing.
-_ANSWER_SECONDS = 1.2
+from tallystick.runtime.postgres import conninfo
+from tallystick.runtime.postgres_connections import LookingConnection
 
 _log = logger(__name__)
 
@@ -59,20 +57,19 @@ class AsyncFollower:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow_on_one_connection(self) -> None:
-        connection = await AbandoningConnection.connect(self._conninfo, autocommit=True, row_factory=dict_row)
+        connection = await LookingConnection.connect(self._conninfo, autocommit=True, row_factory=dict_row)
         async with connection:
             notices: list[Diagnostic] = []
             connection.add_notice_handler(notices.append)
             while True:
-                async with asyncio.timeout(_ANSWER_SECONDS):
-                    limited = await self._poll(connection, notices)
+                limited = await self._poll(connection, notices)
                 if not self._following:
                     _log.info("log_followed", position=self._view.position, timeline=self._view.timeline)
                 self._following = True
                 if not limited:
                     await asyncio.sleep(POLL_SECONDS)
 
-    async def _poll(self, connection: AbandoningConnection, notices: Sequence[Diagnostic]) -> bool:
+    async def _poll(self, connection: LookingConnection, notices: Sequence[Diagnostic]) -> bool:
         """Read the log once; tell whether there is more of it."""
         view, sent_at = self._view, self._clock()
         cursor = await connection.execute(READ_LOG, poll_values(view))

@@ -11,7 +11,8 @@ from tallystick.boot_clock import boot_seconds
 from tallystick.runtime.lease.log import POLL_SECONDS, READ_LOG, poll_of, poll_values
 from tallystick.runtime.lease.view import View, after_poll
 from tallystick.runtime.log import logger
-from tallystick.runtime.postgres import ImpatientConnection, conninfo
+from tallystick.runtime.postgres import conninfo
+from tallystick.runtime.postgres_connections import ImpatientConnection
 
 POLLING = "-c statement_timeout=1000 -c lock_timeout=1000 -c synchronous_commit=on"
 """What the connection that polls asks of the server."""

@@ -7,29 +7,41 @@ from typing import LiteralString
 import pytest
 from psycopg import errors
 
-from services.introspect.adapters.postgres_records import FIND_ACCESS_TOKEN, FIND_REFRESH_TOKEN, PostgresRecords
+from services.introspect.adapters.postgres_callers import FIND_CALLERS
+from services.introspect.adapters.postgres_records import (
+    CONFIRMED,
+    FIND_ACCESS_TOKENS,
+    FIND_POLICIES,
+    FIND_REFRESH_TOKENS,
+    PLAIN,
+)
 from services.introspect.introspection import Introspect
-from services.introspect.model import INACTIVE, Introspection
+from services.introspect.leased_records import LeasedRecords
+from services.introspect.model import INACTIVE, LEASED, Introspection, Known, Question
 from tallystick.oauth2.opaque_token import AccessToken
+from tallystick.runtime.failures import Failure
 from tallystick.runtime.postgres import SyncPostgres
-from tests.integration.introspect.conftest import ROLE
+from tests.integration.introspect.conftest import ISSUER, ROLE
 from tests.integration.introspect.rows import ClientRow, GrantRow, Rows
 from tests.support.databases import Database
 
-ISSUER = "https://issuer.example"
 PHOTOS = "https://photos.example"
 
 
 class Seen:
     """An app, the resource server that is asked, bob's grant and its access token."""
 
-    def __init__(self, rows: Rows, postgres: SyncPostgres) -> None:
+    def __init__(self, rows: Rows, records: LeasedRecords) -> None:
         self.rows = rows
         self.app: ClientRow = rows.client("photos.read", "photos.print")
         self.api: ClientRow = rows.client(serves=[PHOTOS])
         self.grant: GrantRow = rows.grant(self.app, "photos.read", "photos.print")
         self.token: AccessToken = rows.access_token(self.app, "photos.read", audience=PHOTOS, grant=self.grant)
-        self.introspect = Introspect(PostgresRecords(postgres), ISSUER)
+        self._introspect = Introspect(records, ISSUER)
+
+    def introspect(self, token: str, caller: str) -> Introspection:
+        """What a client is told of a token."""
+        return self._introspect(Question(token), caller)
 
     def access_token(self) -> Introspection:
         """What the resource server is told of the access token."""
@@ -46,9 +58,9 @@ class Seen:
 
 
 @pytest.fixture
-def seen(rows: Rows, postgres: SyncPostgres) -> Seen:
+def seen(rows: Rows, records: LeasedRecords) -> Seen:
     """A fresh set of rows."""
-    return Seen(rows, postgres)
+    return Seen(rows, records)
 
 
 def test_a_live_access_token(seen: Seen) -> None:
@@ -178,39 +190,86 @@ def test_a_token_of_a_dropped_partition_is_inactive(seen: Seen) -> None:
     assert seen.introspect(token.text, seen.api.client_id) == INACTIVE
 
 
-def test_a_token_in_another_bucket_is_not_found(seen: Seen, postgres: SyncPostgres) -> None:
+def known_of(records: LeasedRecords, token: AccessToken) -> Known | Failure:
+    [known] = records.access_tokens([(token, LEASED)])
+    return known
+
+
+def test_a_token_in_another_bucket_is_not_found(seen: Seen, records: LeasedRecords) -> None:
     """The bucket that the token names is the only place where it is looked for."""
-    records = PostgresRecords(postgres)
-    assert records.access_token(seen.token) is not None
-    assert records.access_token(replace(seen.token, bucket=seen.token.bucket + 1)) is None
+    here = known_of(records, seen.token)
+    elsewhere = known_of(records, replace(seen.token, bucket=seen.token.bucket + 1))
+    assert isinstance(here, Known)
+    assert isinstance(elsewhere, Known)
+    assert here.record is not None
+    assert elsewhere.record is None
 
 
-@pytest.mark.parametrize("generic", ["force_custom_plan", "force_generic_plan"])
-def test_a_token_is_found_by_one_index_of_one_partition(seen: Seen, database: Database, generic: str) -> None:
-    """However the statement is planned, no other partition is touched (section 7 of the design)."""
-    for hours in range(1, 4):
+def test_a_batch_answers_each_token_by_itself(seen: Seen, records: LeasedRecords) -> None:
+    """Of several tokens in one read each gets its own record, in the order of the questions (INTR-07)."""
+    tokens = [seen.rows.access_token(seen.app, "photos.read", audience=f"https://{n}.example") for n in range(5)]
+    tokens.insert(2, replace(seen.token, text="tsa_unknown"))
+    found = records.access_tokens([(token, LEASED) for token in tokens])
+    audiences = [known.record and known.record.audience for known in found if isinstance(known, Known)]
+    expected: list[str | None] = [f"https://{n}.example" for n in range(5)]
+    expected.insert(2, None)
+    assert audiences == expected
+
+
+PARTITIONS = 48
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+def test_a_batch_reads_one_index_of_each_partition_that_it_names(seen: Seen, database: Database, mode: str) -> None:
+    """However the statement is planned, of 48 partitions only those named are touched (section 7 of the design)."""
+    tokens = [
         seen.rows.access_token(seen.app, "photos.read", audience=PHOTOS, lasts=timedelta(hours=hours))
+        for hours in range(1, PARTITIONS + 1)
+    ]
+    asked = [seen.token, tokens[4], tokens[30]]
+    named = {token.bucket for token in asked}
+    values = {"digests": [token.digest for token in asked], "buckets": [token.bucket for token in asked]}
     with database.connect(ROLE) as connection:
-        connection.execute("SELECT set_config('plan_cache_mode', %s, false)", (generic,))
+        connection.execute("SELECT set_config('plan_cache_mode', %s, false)", (mode,))
         connection.execute("SET enable_seqscan = off")
-        values = {"digest": seen.token.digest, "bucket": seen.token.bucket}
         for _ in range(7):
-            connection.execute(FIND_ACCESS_TOKEN, values, prepare=True)
-        plan = connection.execute(f"EXPLAIN (ANALYZE, COSTS OFF) {FIND_ACCESS_TOKEN}", values, prepare=True).fetchall()
+            connection.execute(PLAIN + FIND_ACCESS_TOKENS, values, prepare=True)
+        explain: LiteralString = "EXPLAIN (ANALYZE, COSTS OFF) " + PLAIN + FIND_ACCESS_TOKENS
+        plan = connection.execute(explain, values, prepare=True).fetchall()
     touched = [line["QUERY PLAN"] for line in plan if "on access_tokens_" in line["QUERY PLAN"]]
     ran = [line for line in touched if "never executed" not in line]
-    assert len(ran) == 1
-    assert f"access_tokens_{seen.token.bucket}_pkey" in ran[0]
+    assert len(touched) >= PARTITIONS
+    assert len(ran) == len(named)
+    for bucket in named:
+        assert [line for line in ran if f"access_tokens_{bucket}_pkey" in line]
 
 
-@pytest.mark.parametrize("statement", [FIND_ACCESS_TOKEN, FIND_REFRESH_TOKEN])
-def test_the_statements_lock_nothing_and_write_nothing(statement: LiteralString, database: Database) -> None:
+STATEMENTS = {
+    "access tokens": FIND_ACCESS_TOKENS,
+    "refresh tokens": FIND_REFRESH_TOKENS,
+    "policies": FIND_POLICIES,
+    "callers": FIND_CALLERS,
+}
+
+
+@pytest.mark.parametrize("beginning", [PLAIN, CONFIRMED], ids=["plain", "confirmed"])
+@pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS)
+def test_the_statements_lock_nothing_and_write_nothing(
+    statement: LiteralString, beginning: LiteralString, database: Database
+) -> None:
     """Every question runs in a transaction that may only read."""
+    values = {
+        "digests": [b"d" * 32],
+        "buckets": [1],
+        "grant_ids": ["00000000-0000-4000-8000-000000000000"],
+        "resources": [PHOTOS],
+        "client_ids": ["nobody"],
+    }
     with database.connect(ROLE) as connection:
         connection.execute("SET default_transaction_read_only = on")
-        connection.execute(
-            statement, {"digest": b"d" * 32, "bucket": 1, "grant_id": "00000000-0000-4000-8000-000000000000"}
-        )
+        [row] = connection.execute(beginning + statement, values).fetchall()
+    assert row["timeline"] == "00000001"
+    assert row["now"] is not None
 
 
 @pytest.mark.parametrize(
@@ -222,7 +281,7 @@ def test_the_statements_lock_nothing_and_write_nothing(statement: LiteralString,
         "SELECT rotated_digests FROM grants",
         "SELECT code_digest FROM grants",
         "SELECT code_challenge FROM grants",
-        "SELECT digest FROM operators",
+        "UPDATE operators SET role = 'admin'",
         "SELECT redirect_uris FROM clients",
         "INSERT INTO invalidations (kind, key) VALUES ('token', 'x')",
         "UPDATE clients SET enabled = true",
@@ -232,7 +291,7 @@ def test_the_statements_lock_nothing_and_write_nothing(statement: LiteralString,
     ],
 )
 def test_introspect_may_read_what_it_needs_and_nothing_else(database: Database, statement: LiteralString) -> None:
-    """The role of introspect sees no password, nonce, code or operator, and writes nowhere (GEN-11)."""
+    """The role of introspect sees no password, nonce or code, and writes nowhere (GEN-11)."""
     with database.connect(ROLE) as connection, pytest.raises(errors.InsufficientPrivilege):
         connection.execute(statement)
 

@@ -6,12 +6,13 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import grpc
 import httpx
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tallystick.introspect.v1 import introspection_pb2, introspection_pb2_grpc
@@ -25,6 +26,7 @@ from tests.support.databases import Database, Databases
 from tests.support.environment import ROOT, program_environment
 from tests.support.ports import free_ports
 from tests.support.service_process import ServiceProcess
+from tests.support.store_proxy import ProxiedDatabase, StoreProxy
 from tests.support.stores import PostgresServer
 
 PHOTOS = "https://photos.example"
@@ -59,18 +61,35 @@ class Asked:
             timeout=15,
         )
 
-    def over_grpc(self) -> grpc.StatusCode:
-        """Return the status; an answer that is no error must be active."""
+    def over_grpc(
+        self, freshness: introspection_pb2.Freshness | None = None
+    ) -> introspection_pb2.IntrospectResponse | grpc.StatusCode:
+        """Return the answer, which is active, or the status of the error."""
         with grpc.insecure_channel(self.process.grpc_target) as channel:
             stub = introspection_pb2_grpc.IntrospectionServiceStub(channel)
-            request = introspection_pb2.IntrospectRequest(token=self.live.encode())
+            request = introspection_pb2.IntrospectRequest(token=self.live.encode(), freshness=freshness)
             try:
                 answer = stub.Introspect(request, timeout=15, metadata=(("authorization", self.authorization),))
             except grpc.RpcError as error:
                 code: grpc.StatusCode = error.code()
                 return code
             assert answer.active
-            return grpc.StatusCode.OK
+            return answer
+
+    def until_unavailable(self) -> list[tuple[float, introspection_pb2.IntrospectResponse]]:
+        """Ask until nobody knows; return when each call began that was answered, in seconds from now, and the answer.
+
+        Nothing is refused and nobody is called inactive meanwhile.
+        """
+        began = time.monotonic()
+        answered: list[tuple[float, introspection_pb2.IntrospectResponse]] = []
+        while True:
+            asked_at = time.monotonic() - began
+            answer = self.over_grpc()
+            if isinstance(answer, grpc.StatusCode):
+                assert answer is grpc.StatusCode.UNAVAILABLE
+                return answered
+            answered.append((asked_at, answer))
 
     def until_it_answers_again(self) -> httpx.Response:
         """Ask until the pool has found the store again."""
@@ -80,17 +99,24 @@ class Asked:
         return response
 
 
-@pytest.fixture
-def asked(own_database: Database, tmp_path: Path) -> Iterator[Asked]:
-    """A service whose Postgres may be disturbed."""
-    process = ServiceProcess("introspect", settings(own_database.dsn(ROLE)), tmp_path)
+@contextmanager
+def served(database: Database, folder: Path) -> Iterator[Asked]:
+    """Give a service that has just answered."""
+    process = ServiceProcess("introspect", settings(database.dsn(ROLE)), folder)
     process.wait_until_listening()
-    with own_database.connect() as connection:
+    with database.connect() as connection:
         made = Asked(process, Rows(connection))
     assert made.over_http().json()["active"]
     yield made
     ended = process.stop()
     assert ended.code == 0, ended.stderr
+
+
+@pytest.fixture
+def asked(own_database: Database, tmp_path: Path) -> Iterator[Asked]:
+    """A service whose Postgres may be disturbed."""
+    with served(own_database, tmp_path) as made:
+        yield made
 
 
 @pytest.mark.parametrize(
@@ -106,6 +132,7 @@ def test_a_failing_store_is_no_verdict(asked: Asked, own_postgres: PostgresServe
     end: Callable[[], None] = getattr(own_postgres, mend)
     disturb()
     try:
+        asked.until_unavailable()
         for response in (asked.over_http(), asked.over_http("Basic bm9ib2R5Om5vdGhpbmc=")):
             assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
             assert int(response.headers["retry-after"]) > 0
@@ -118,7 +145,46 @@ def test_a_failing_store_is_no_verdict(asked: Asked, own_postgres: PostgresServe
     finally:
         end()
     assert asked.until_it_answers_again().json()["active"]
-    assert asked.over_grpc() is grpc.StatusCode.OK
+    assert not isinstance(asked.over_grpc(), grpc.StatusCode)
+
+
+REVOCATION_WAIT = 1.5
+LEASE = 0.8 * REVOCATION_WAIT
+
+
+@pytest.fixture(scope="module")
+def behind_a_proxy(databases: Databases) -> Iterator[ProxiedDatabase]:
+    """A database that can be cut off from one moment to the next."""
+    with databases.migrated() as database, StoreProxy(database.dsn()) as proxy:
+        database.set_revocation_wait(int(REVOCATION_WAIT * 1000))
+        yield ProxiedDatabase(database.server, database.name, proxy=proxy)
+
+
+def accepting(seconds: int) -> introspection_pb2.Freshness:
+    return introspection_pb2.Freshness(accept_staleness=Duration(seconds=seconds))
+
+
+def test_memory_answers_until_the_lease_ends(behind_a_proxy: ProxiedDatabase, tmp_path: Path) -> None:
+    """Cut off a replica knows what it knew for 0.8 R, and then only for who accepts it (INTR-07, GRPC-03)."""
+    again = introspection_pb2.Freshness(read_again=True)
+    with served(behind_a_proxy, tmp_path) as asked:
+        before = asked.over_grpc()
+        assert not isinstance(before, grpc.StatusCode)
+        assert 0 < before.valid_for.ToTimedelta().total_seconds() <= LEASE
+        with behind_a_proxy.proxy.cut():
+            answered = asked.until_unavailable()
+            assert answered
+            for asked_at, answer in answered:
+                left = answer.valid_for.ToTimedelta().total_seconds()
+                assert 0 < asked_at + left <= LEASE + 0.05
+            stale = asked.over_grpc(accepting(60))
+            assert not isinstance(stale, grpc.StatusCode)
+            assert not stale.HasField("valid_for")
+            assert asked.over_grpc(again) is grpc.StatusCode.UNAVAILABLE
+            # The lease alone was longer than this.
+            assert asked.over_grpc(accepting(1)) is grpc.StatusCode.UNAVAILABLE
+        assert asked.until_it_answers_again().json()["active"]
+        assert not isinstance(asked.over_grpc(again), grpc.StatusCode)
 
 
 def test_a_slow_statement_is_given_up(database: Database) -> None:
