@@ -36,14 +36,14 @@ from tallystick.runtime.sync_service import serve
 
 # Threads cost little while they are idle. Of those that serve calls some never wait for Postgres, so that what memory
 # can answer is answered however slow Postgres is; each of the two kinds has more threads than there are places to wait.
-_GRPC_THREADS = 64
-_HTTP_THREADS = 64
-_PLACES_TO_WAIT = 48
-# One caller may have so much in progress, over HTTP and gRPC together, and so many streams. Even if all of it waits for
-# Postgres, other callers find threads of each kind and a quarter of the places to wait.
-_CALLS_OF_ONE_CALLER = 24
-_STREAMS = 32
-_STREAMS_OF_ONE_CALLER = 12
+_GRPC_THREADS = 128
+_HTTP_THREADS = 128
+_PLACES_TO_WAIT = 96
+# One caller may have so many calls in progress, over HTTP and gRPC together, and so many streams. Even if all of them
+# wait for Postgres, other callers find half of the threads and a sixth of the places to wait.
+_CALLS_OF_ONE_CALLER = 64
+_STREAMS = 48
+_STREAMS_OF_ONE_CALLER = 16
 
 
 async def serve_introspect() -> None:

@@ -72,27 +72,17 @@ class CheckAccess:
         `TimedOut` when it cannot be known.
         """
         policy = self._policies.policy(resource, freshness)
-        if resource == self._issuer or caller not in policy.callers:
-            raise PermissionDenied("this resource is not one that the caller may ask about", reason="NOT_ITS_CALLER")
-        return self.judge(self.known(token, freshness), policy, requested, caller=caller)
-
-    def known(self, token: str, freshness: Freshness) -> Known | None:
-        """Return what is known of any text; None if it is no access token of ours. Raises `Unavailable`, `TimedOut`."""
-        parsed = parse_access_token(token)
-        if parsed is None:
-            return None
-        [known] = self._tokens.access_tokens([(parsed, freshness)])
-        if isinstance(known, Failure):
-            raise known
-        return known
-
-    def judge(self, known: Known | None, policy: ResourcePolicy, requested: bytes, *, caller: str) -> AccessDecision:
-        """Decide by the policy of the token's own moment; by another only that it is for another resource."""
-        if known is None:
-            return _denied(Denial.TOKEN_INACTIVE, 401, policy.resource, INACTIVE, error="invalid_token")
-        if known.policy is not None and known.policy.resource == policy.resource:
+        self._require_caller(policy, caller)
+        known = known_of(token, self._tokens, freshness)
+        if known is not None and known.policy is not None and known.policy.resource == resource:
+            # That of the token's own moment.
             policy = known.policy
+            self._require_caller(policy, caller)
         return decide(known, self._prepared(policy), requested, caller=caller, issuer=self._issuer)
+
+    def _require_caller(self, policy: ResourcePolicy, caller: str) -> None:
+        if policy.resource == self._issuer or caller not in policy.callers:
+            raise PermissionDenied("this resource is not one that the caller may ask about", reason="NOT_ITS_CALLER")
 
     def _prepared(self, policy: ResourcePolicy) -> AccessRules:
         rules = self._rules.get(policy.resource)
@@ -104,13 +94,25 @@ class CheckAccess:
         return rules
 
 
-def decide(known: Known, rules: AccessRules, requested: bytes, *, caller: str, issuer: str) -> AccessDecision:
+def known_of(token: str, tokens: TokenRecords, freshness: Freshness) -> Known | None:
+    """Return what is known of any text; None if it is no access token of ours. Raises `Unavailable` or `TimedOut`."""
+    parsed = parse_access_token(token)
+    if parsed is None:
+        return None
+    [known] = tokens.access_tokens([(parsed, freshness)])
+    if isinstance(known, Failure):
+        raise known
+    return known
+
+
+def decide(known: Known | None, rules: AccessRules, requested: bytes, *, caller: str, issuer: str) -> AccessDecision:
     """Say whether a token is good for a request at the resource whose rules these are.
 
     `known` must be of the rules' version if the token is for that resource at all.
     """
     resource = rules.policy.resource
-    record, token = known.record, _at(known, resource, caller, issuer)
+    record = None if known is None else known.record
+    token = INACTIVE if known is None else _at(known, resource, caller, issuer)
     if record is None or not token.active:
         return _denied(Denial.TOKEN_INACTIVE, 401, resource, INACTIVE, error="invalid_token")
     service = rules.service(requested)

@@ -14,6 +14,7 @@ from services.introspect.model import Introspection, Question
 from tallystick.oauth2.parameters import Parameters
 from tallystick.oauth2.scope import scope_string
 from tallystick.runtime import oauth_http
+from tallystick.runtime.bulkhead import Bulkhead
 from tallystick.runtime.failures import TimedOut
 
 PATH = "/oauth2/introspect"
@@ -24,10 +25,13 @@ _ANSWER_SECONDS = 10.0
 class IntrospectionEndpoint:
     """Reads a request, answers it in a thread, and writes the answer or the error."""
 
-    def __init__(self, authentication: CallerAuthentication, introspect: Introspect, threads: Executor) -> None:
+    def __init__(
+        self, authentication: CallerAuthentication, introspect: Introspect, threads: Executor, calls: Bulkhead
+    ) -> None:
         self._authentication = authentication
         self._introspect = introspect
         self._threads = threads
+        self._calls = calls
 
     def add_to(self, app: FastAPI) -> None:
         """Serve the endpoint; any method but POST is answered 405."""
@@ -52,7 +56,8 @@ class IntrospectionEndpoint:
         caller = self._authentication.authenticate(authorization, parameters)
         # The hint is of no use, as a token tells its own type, but may not be repeated (RFC 7662 §2.1).
         parameters.optional("token_type_hint")
-        return self._introspect(Question(parameters.required("token")), caller)
+        with self._calls.place(caller):
+            return self._introspect(Question(parameters.required("token")), caller)
 
 
 def _members(answer: Introspection) -> dict[str, object]:

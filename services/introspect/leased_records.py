@@ -128,7 +128,8 @@ class LeasedRecords:
                 raise
             # Good enough for whoever accepts answers that are as old.
             return CallerLookup(record.value.moment.at(self._clock()), record.value.client, stale_by)
-        if read.found is not None:
+        # One that is disabled is not remembered, as it shall be let in the moment that it is enabled.
+        if read.found is not None and read.found.enabled:
             subjects: frozenset[Subject] = frozenset({("client", client_id)})
             remembered = RememberedCaller(read.found, read.moment)
             self._callers.put(client_id, Record(remembered, read.sent, subjects, read.timeline))

@@ -11,6 +11,7 @@ from services.introspect.model import (
     STALEST_SECONDS,
     AccessDecision,
     Denial,
+    Explanation,
     Freshness,
     Introspection,
     Question,
@@ -123,6 +124,15 @@ def verdict(decision: AccessDecision) -> introspection_pb2.CheckAccessResponse:
         token=response(decision.token),
         valid_for=duration(decision.valid_for),
     )
+
+
+def explained(explanation: Explanation) -> introspection_pb2.ExplainAccessResponse:
+    """Return an explanation as a message."""
+    steps = [
+        introspection_pb2.AccessStep(check=step.check, passed=step.passed, finding=step.finding)
+        for step in explanation.steps
+    ]
+    return introspection_pb2.ExplainAccessResponse(verdict=verdict(explanation.decision), steps=steps)
 
 
 def resource_identifier(octets: bytes) -> str:

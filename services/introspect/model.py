@@ -240,3 +240,20 @@ class AccessDecision:
     def allowed(self) -> bool:
         """Whether the request may be served."""
         return self.denial is None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessStep:
+    """One check of several, and what was found, for people."""
+
+    check: str
+    passed: bool
+    finding: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision, and every check in its order, the first that failed last."""
+
+    decision: AccessDecision
+    steps: tuple[AccessStep, ...]

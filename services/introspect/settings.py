@@ -17,6 +17,9 @@ class IntrospectSettings(Settings):
     secret_failures_per_source: FailuresPerSource = 100
     """Wrong client secrets that one address (of IPv6, one /64) may send to a replica in a minute, beside ten for each
     client. The right secret always passes."""
+    questions_per_caller: Annotated[int, Field(ge=0, le=10_000_000)] = 20_000
+    """How many tokens one caller may ask a replica about in a second, one by one, in batches and in streams together; 0
+    for no limit. It may ask twice as many at once after it has been silent."""
     remembered_tokens: Annotated[int, Field(ge=0, le=10_000_000)] = 50_000
     """How many access tokens a replica remembers, at about 3.2 kB each. With less than are in use it asks Postgres more
     often."""

@@ -17,7 +17,8 @@ OAuthError
 ├── RegistrationNotSupported    registration_not_supported 400  OpenID Connect Core §3.1.2.6
 ├── ServerError                 server_error               500  RFC 6749 §4.1.2.1
 └── TemporarilyUnavailable      temporarily_unavailable    503  RFC 6749 §4.1.2.1
-    └── TooManyFailures         temporarily_unavailable    429  RFC 6585 §4
+    └── TooManyRequests         temporarily_unavailable    429  RFC 6585 §4
+        └── TooManyFailures     the same, as too many of them failed
 """
 
 import re
@@ -116,8 +117,8 @@ class TemporarilyUnavailable(OAuthError):
     status = 503
 
 
-class TooManyFailures(TemporarilyUnavailable):
-    """So much has failed that further attempts are not answered, for `retry_after` seconds.
+class TooManyRequests(TemporarilyUnavailable):
+    """So much was asked that more of it is not answered, for `retry_after` seconds.
 
     No code is registered for this. Libraries take `invalid_client` for final, while `temporarily_unavailable` says what
     is true: the same request may be answered later.
@@ -128,3 +129,7 @@ class TooManyFailures(TemporarilyUnavailable):
     def __init__(self, description: str, *, retry_after: int) -> None:
         super().__init__(description)
         self.retry_after = retry_after
+
+
+class TooManyFailures(TooManyRequests):
+    """So much has failed that further attempts are not answered."""

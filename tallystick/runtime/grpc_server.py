@@ -1,4 +1,4 @@
-"""gRPC servers: one interceptor in two forms, asynchronous and synchronous.
+"""gRPC servers: one interceptor in two forms, asynchronous and synchronous; only the latter serves streams.
 
 Around every call it binds the request id and the peer's address, identifies the caller, asks the allow-list, bounds the
 time, carries failures across by the one table, and logs one line. Neither messages nor metadata are ever logged.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
@@ -18,9 +18,11 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from tallystick.runtime import allow_list, callers, client_address, request_id
+from tallystick.runtime.bulkhead import Bulkhead
 from tallystick.runtime.callers import Caller
 from tallystick.runtime.failures import Failure, Invalid, TimedOut
 from tallystick.runtime.grpc_status import status_of
+from tallystick.runtime.grpc_streams import Arrivals, Streams
 from tallystick.runtime.lifecycle import StartError
 from tallystick.runtime.log import logger
 from tallystick.runtime.randomness import Randomness
@@ -57,18 +59,25 @@ class IdentifiesCallerSync(Protocol):
         """Return the caller."""
 
 
-def aio_server(callers_: IdentifiesCaller, randomness: Randomness) -> grpc.aio.Server:
-    """Return an asynchronous server on which every method is guarded."""
-    return grpc.aio.server(
-        interceptors=[_AioGuard(callers_, randomness)], options=_OPTIONS, maximum_concurrent_rpcs=2000
-    )
+def aio_server(
+    callers_: IdentifiesCaller, randomness: Randomness, *inner: grpc.aio.ServerInterceptor
+) -> grpc.aio.Server:
+    """Return an asynchronous server on which every method is guarded; further interceptors run inside the guard."""
+    interceptors = [_AioGuard(callers_, randomness), *inner]
+    return grpc.aio.server(interceptors=interceptors, options=_OPTIONS, maximum_concurrent_rpcs=2000)
 
 
-def sync_server(callers_: IdentifiesCallerSync, randomness: Randomness, *, threads: int) -> grpc.Server:
-    """Return a synchronous server on which every method is guarded."""
+def sync_server(
+    callers_: IdentifiesCallerSync, randomness: Randomness, *, threads: int, calls: Bulkhead, streams: Streams
+) -> grpc.Server:
+    """Return a synchronous server on which every method is guarded.
+
+    A handler of a bidirectional stream is given what has arrived together: not an iterator of messages, but one of
+    sequences of them. Its caller is identified anew for each.
+    """
     return grpc.server(
         ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
-        interceptors=[_SyncGuard(callers_, randomness)],
+        interceptors=[_SyncGuard(callers_, randomness, calls, streams)],
         options=_OPTIONS,
         maximum_concurrent_rpcs=2000,
     )
@@ -134,9 +143,13 @@ class _AioGuard(grpc.aio.ServerInterceptor):
 
 
 class _SyncGuard(grpc.ServerInterceptor):
-    def __init__(self, callers_: IdentifiesCallerSync, randomness: Randomness) -> None:
+    def __init__(
+        self, callers_: IdentifiesCallerSync, randomness: Randomness, calls: Bulkhead, streams: Streams
+    ) -> None:
         self._callers = callers_
         self._randomness = randomness
+        self._calls = calls
+        self._streams = streams
 
     def intercept_service(
         self,
@@ -144,30 +157,106 @@ class _SyncGuard(grpc.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Request, Response] | None:
         handler = continuation(handler_call_details)
+        if handler is None:
+            return None
         method = str(handler_call_details.method)
-        if handler is None or _is_streaming(handler):
+        metadata = _metadata(handler_call_details)
+        if handler.request_streaming and handler.response_streaming:
+            guarded = _GuardedStream(self, handler, method, metadata, self._streams)
+            return grpc.stream_stream_rpc_method_handler(guarded, None, handler.response_serializer)
+        if _is_streaming(handler):
             return None
         if method in allow_list.OPEN_METHODS:
             return handler
-        metadata = _metadata(handler_call_details)
         behaviour: Any = handler.unary_unary
 
-        def guarded(octets: bytes, context: grpc.ServicerContext) -> Response:
+        def guarded_call(octets: bytes, context: grpc.ServicerContext) -> Response:
             began = time.monotonic()
-            request_id.begin(request_id.accepted(metadata.get(request_id.HEADER), str(self._randomness.uuid())))
-            client_address.begin(client_address.of_grpc_peer(context.peer()))
+            self.begin(metadata, context)
             try:
-                caller = self._callers.identify(metadata.get("authorization"))
-                allow_list.check(method, caller)
-                _begin(caller, metadata, context.peer())
-                answer: Response = behaviour(_decoded(handler, octets), context)
+                caller = self.admit(method, metadata, context)
+                with self._calls.place(caller.name):
+                    answer: Response = behaviour(_decoded(handler, octets), context)
             except Exception as error:  # noqa: BLE001 - whatever it is must cross by the table
                 _log_call(method, began, error)
                 context.abort_with_status(status_of(error))
             _log_call(method, began, None)
             return answer
 
-        return grpc.unary_unary_rpc_method_handler(guarded, None, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(guarded_call, None, handler.response_serializer)
+
+    def begin(self, metadata: Mapping[str, str], context: grpc.ServicerContext) -> None:
+        """Bind the request id and the peer's address."""
+        request_id.begin(request_id.accepted(metadata.get(request_id.HEADER), str(self._randomness.uuid())))
+        client_address.begin(client_address.of_grpc_peer(context.peer()))
+
+    def admit(self, method: str, metadata: Mapping[str, str], context: grpc.ServicerContext) -> Caller:
+        """Identify and bind the caller; raise a `Failure` unless it may call this method."""
+        caller = self._callers.identify(metadata.get("authorization"))
+        allow_list.check(method, caller)
+        _begin(caller, metadata, context.peer())
+        return caller
+
+
+class _GuardedStream:
+    """One stream of a method, from its first message to its last."""
+
+    def __init__(
+        self,
+        guard: _SyncGuard,
+        handler: grpc.RpcMethodHandler[Any, Any],
+        method: str,
+        metadata: Mapping[str, str],
+        streams: Streams,
+    ) -> None:
+        # Where gRPC looks for the threads to run it in.
+        self.experimental_thread_pool = streams.threads
+        self._guard = guard
+        self._handler = handler
+        self._method = method
+        self._metadata = metadata
+        self._streams = streams
+
+    def __call__(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
+        """Answer what arrives; gRPC runs this as it sends the answers."""
+        behaviour: Any = self._handler.stream_stream
+        began, taken = time.monotonic(), 0
+        self._guard.begin(self._metadata, context)
+        try:
+            with self._streams.place(context.cancel) as arrivals:
+                try:
+                    caller = self._guard.admit(self._method, self._metadata, context)
+                    with self._streams.callers.place(caller.name):
+                        arrivals.read(messages)
+                        yield from behaviour(self._together(arrivals, context), context)
+                finally:
+                    taken = arrivals.taken
+        except Exception as error:  # noqa: BLE001 - whatever it is must cross by the table
+            _log_call(self._method, began, error, messages=taken)
+            context.abort_with_status(status_of(error))
+        except GeneratorExit:
+            _log_call(self._method, began, None, outcome="CANCELLED", messages=taken)
+            raise
+        outcome = "OK" if context.is_active() else "CANCELLED"
+        _log_call(self._method, began, None, outcome=outcome, messages=taken)
+
+    def _together(self, arrivals: Arrivals, context: grpc.ServicerContext) -> Iterator[Sequence[Any]]:
+        """Give what has arrived together, once its caller is known to be one still."""
+        while octets := arrivals.take():
+            self._guard.admit(self._method, self._metadata, context)
+            requests: list[Any] = []
+            malformed: Invalid | None = None
+            for message in octets:
+                try:
+                    requests.append(_decoded(self._handler, message))
+                except Invalid as error:
+                    malformed = error
+                    break
+            # What came before a malformed message is answered before the stream ends.
+            if requests:
+                yield requests
+            if malformed is not None:
+                raise malformed
 
 
 def _begin(caller: Caller, metadata: Mapping[str, str], peer: str) -> None:
@@ -179,7 +268,7 @@ def _begin(caller: Caller, metadata: Mapping[str, str], peer: str) -> None:
 
 
 def _is_streaming(handler: grpc.RpcMethodHandler[Request, Response]) -> bool:
-    """Tell whether this is not a unary method; ours all are, and what is not guarded is answered UNIMPLEMENTED."""
+    """Tell whether this is not a unary method; what is not guarded is answered UNIMPLEMENTED."""
     return bool(handler.request_streaming or handler.response_streaming)
 
 
@@ -202,10 +291,10 @@ def _metadata(details: grpc.HandlerCallDetails) -> Mapping[str, str]:
     return {key: values[0] for key, values in seen.items() if len(values) == 1}
 
 
-def _log_call(method: str, began: float, error: Exception | None) -> None:
-    fields = {"method": method, "duration_ms": round((time.monotonic() - began) * 1000, 1)}
+def _log_call(method: str, began: float, error: Exception | None, *, outcome: str = "OK", **more: int) -> None:
+    fields = {"method": method, "duration_ms": round((time.monotonic() - began) * 1000, 1), **more}
     if error is None:
-        _log.info("rpc", **fields, outcome="OK")
+        _log.info("rpc", **fields, outcome=outcome)
     elif isinstance(error, Failure):
         _log.info("rpc", **fields, outcome=error.reason, detail=error.detail)
     else:

@@ -15,11 +15,11 @@ from tallystick.oauth2.errors import (
     OAuthError,
     ServerError,
     TemporarilyUnavailable,
-    TooManyFailures,
+    TooManyRequests,
 )
 from tallystick.oauth2.parameters import MalformedForm, Parameters, parse_form
 from tallystick.runtime.cors import CrossOrigin
-from tallystick.runtime.failures import TimedOut, Unavailable
+from tallystick.runtime.failures import ResourceExhausted, TimedOut, Unavailable
 from tallystick.runtime.front_door import FrontDoor
 from tallystick.runtime.http import BodyTooLarge, new_app, read_body
 from tallystick.runtime.log import logger
@@ -86,7 +86,8 @@ def authorization(request: Request) -> str | None:
 async def answered(answer: Awaitable[Response]) -> Response:
     """Return an endpoint's answer, or the error document of RFC 6749 §5.2 for what was raised instead.
 
-    What is not an `OAuthError` becomes 503 when asking again may help, else 500; why, only the log is told.
+    What is not an `OAuthError` becomes 429 when too much was asked, 503 when asking again may help, else 500; why, only
+    the log is told.
     """
     try:
         return await answer
@@ -94,6 +95,8 @@ async def answered(answer: Awaitable[Response]) -> Response:
         return error_response(error)
     except BodyTooLarge:
         return error_response(InvalidRequest("the request is too large"), status=_CONTENT_TOO_LARGE)
+    except ResourceExhausted as failure:
+        return error_response(TooManyRequests(failure.message, retry_after=failure.retry_after))
     except (Unavailable, TimedOut) as failure:
         _log.warning("temporarily_unavailable", detail=failure.message)
         return error_response(TemporarilyUnavailable("this cannot be answered now: try again"))
@@ -116,7 +119,7 @@ def _headers(error: OAuthError) -> Mapping[str, str]:
             return {"WWW-Authenticate": bearer_challenge(_REALM, error=error.code)}
         case InsufficientScope(scope=scope):
             return {"WWW-Authenticate": bearer_challenge(_REALM, error=error.code, scope=scope)}
-        case TooManyFailures(retry_after=seconds):
+        case TooManyRequests(retry_after=seconds):
             return {"Retry-After": str(seconds)}
         case TemporarilyUnavailable():
             return {"Retry-After": _RETRY_AFTER_SECONDS}

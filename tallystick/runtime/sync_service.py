@@ -7,6 +7,7 @@ import grpc
 from fastapi import FastAPI
 
 from tallystick.runtime import grpc_server
+from tallystick.runtime.grpc_streams import Streams
 from tallystick.runtime.health import MAX_CALLS, SyncHealth
 from tallystick.runtime.http import HttpServer, listening_socket
 from tallystick.runtime.lifecycle import terminated
@@ -18,7 +19,7 @@ _NOTICE_SECONDS = 1.0
 _HEALTH_THREADS = 2
 
 
-async def serve(settings: Settings, app: FastAPI, grpc_: grpc.Server) -> None:
+async def serve(settings: Settings, app: FastAPI, grpc_: grpc.Server, streams: Streams) -> None:
     """Serve until SIGTERM: then tell health, let balancers notice, finish what is in flight, and return.
 
     Whoever calls closes the stores afterwards, when nothing uses them any more. Raises `StartError` when an address is
@@ -49,6 +50,8 @@ async def serve(settings: Settings, app: FastAPI, grpc_: grpc.Server) -> None:
         await asyncio.sleep(min(_NOTICE_SECONDS, settings.drain_seconds))
     http.stop()
     stopped = [server.stop(settings.drain_seconds) for server in servers]
+    # Only now, as callers open others at once, and must not find this server again.
+    streams.end()
     await asyncio.gather(serving, *(asyncio.to_thread(event.wait) for event in stopped))
     bound.close()
     _log.info("stopped")

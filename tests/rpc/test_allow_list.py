@@ -2,7 +2,8 @@
 
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -13,9 +14,11 @@ from grpc_health.v1 import health_pb2
 
 import tallystick
 from tallystick.runtime.allow_list import METHODS, OPEN_METHODS
+from tallystick.runtime.bulkhead import Bulkhead
 from tallystick.runtime.callers import Caller, CallerKind, bearer_credential
 from tallystick.runtime.failures import Unauthenticated
 from tallystick.runtime.grpc_server import aio_server, sync_server
+from tallystick.runtime.grpc_streams import Streams
 from tallystick.runtime.health import AioHealth, SyncHealth
 from tallystick.runtime.randomness import SystemRandomness
 from tests.rpc.operator_server import OperatorServer
@@ -29,20 +32,21 @@ OK, DENIED, UNAUTHENTICATED, UNIMPLEMENTED = (
 REACHED = b"reached"
 
 
-def described_methods() -> Iterator[str]:
-    """Return the full names of all methods in tallystick.*.v1, found by looking at the packages."""
+def described_methods() -> Iterator[MethodDescriptor]:
+    """Return all methods in tallystick.*.v1, found by looking at the packages."""
     for module in pkgutil.walk_packages(tallystick.__path__, "tallystick."):
         if module.name.endswith("_pb2") and ".v1." in module.name:
             file: FileDescriptor = importlib.import_module(module.name).DESCRIPTOR
             for service in file.services_by_name.values():
-                yield from (full_name(method) for method in service.methods)
+                yield from service.methods
 
 
 def full_name(method: MethodDescriptor) -> str:
     return f"/{method.containing_service.full_name}/{method.name}"
 
 
-ALL_METHODS = sorted(described_methods())
+ALL_METHODS = sorted(full_name(method) for method in described_methods())
+STREAMS = {full_name(method) for method in described_methods() if method.client_streaming or method.server_streaming}
 
 
 class CallersByKind:
@@ -63,23 +67,35 @@ class CallersByKindSync:
 
 
 class EveryMethod(grpc.GenericRpcHandler):
-    """Answers every call, so that only the guard stands before it."""
+    """Answers every call and stream, so that only the guard stands before it."""
 
-    def service(self, _details: grpc.HandlerCallDetails) -> Any:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        if handler_call_details.method in STREAMS:
+            return grpc.stream_stream_rpc_method_handler(self._answers)
         return grpc.unary_unary_rpc_method_handler(self._answer)
 
     def _answer(self, _request: bytes, _context: grpc.ServicerContext) -> bytes:
         return REACHED
 
+    def _answers(self, arrived: Iterator[Sequence[bytes]], _context: grpc.ServicerContext) -> Iterator[bytes]:
+        for messages in arrived:
+            yield from (REACHED for _ in messages)
+
 
 class EveryMethodAsync(grpc.GenericRpcHandler):
     """The same for the asynchronous server."""
 
-    def service(self, _details: grpc.HandlerCallDetails) -> Any:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        if handler_call_details.method in STREAMS:
+            return grpc.stream_stream_rpc_method_handler(self._answers)
         return grpc.unary_unary_rpc_method_handler(self._answer)
 
     async def _answer(self, _request: bytes, _context: Any) -> bytes:
         return REACHED
+
+    async def _answers(self, messages: AsyncIterator[bytes], _context: Any) -> AsyncIterator[bytes]:
+        async for _ in messages:
+            yield REACHED
 
 
 def channel_to(port: int) -> grpc.aio.Channel:
@@ -91,7 +107,7 @@ async def guarded() -> AsyncIterator[tuple[grpc.aio.Channel, grpc.aio.Channel]]:
     """Channels to an asynchronous and to a synchronous server that answer every call which the guard lets through."""
     asynchronous = aio_server(CallersByKind(), SystemRandomness())
     asynchronous.add_generic_rpc_handlers((EveryMethodAsync(),))
-    synchronous = sync_server(CallersByKindSync(), SystemRandomness(), threads=2)
+    synchronous, streams = guarded_server()
     synchronous.add_generic_rpc_handlers((EveryMethod(),))
     ports = [server.add_insecure_port("127.0.0.1:0") for server in (asynchronous, synchronous)]
     await asynchronous.start()
@@ -100,10 +116,23 @@ async def guarded() -> AsyncIterator[tuple[grpc.aio.Channel, grpc.aio.Channel]]:
         yield first, second
     await asynchronous.stop(None)
     synchronous.stop(None).wait()
+    streams.close()
+
+
+def guarded_server() -> tuple[grpc.Server, Streams]:
+    """Return a synchronous server that knows callers by their kind, and its streams."""
+    streams = Streams(most=2, per_caller=2)
+    calls = Bulkhead(10, what="calls")
+    return sync_server(CallersByKindSync(), SystemRandomness(), threads=2, calls=calls, streams=streams), streams
 
 
 async def outcome(channel: grpc.aio.Channel, method: str, bearer: str | None) -> grpc.StatusCode:
     metadata = () if bearer is None else (("authorization", f"Bearer {bearer}"),)
+    if method in STREAMS:
+        stream: Any = channel.stream_stream(method)(iter([b""]), metadata=metadata, timeout=10)
+        with suppress(grpc.aio.AioRpcError):
+            assert [answer async for answer in stream] == [REACHED]
+        return await stream.code()
     call = channel.unary_unary(method)(b"", metadata=metadata, timeout=10)
     try:
         await call
@@ -123,12 +152,19 @@ def test_every_method_has_an_entry() -> None:
 @pytest.mark.parametrize("method", ALL_METHODS)
 async def test_only_listed_callers_get_through(guarded: tuple[grpc.aio.Channel, ...], method: str) -> None:
     """Each kind of caller that the list does not name is denied, and an anonymous one is not known (GRPC-01)."""
-    for channel in guarded:
+    for channel in guarded[method in STREAMS :]:
         for kind in CallerKind:
             expected = OK if kind in METHODS[method] else DENIED
             assert await outcome(channel, method, kind.value) is expected, kind
         assert await outcome(channel, method, None) is UNAUTHENTICATED
         assert await outcome(channel, method, "somebody-else") is UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("method", sorted(STREAMS))
+async def test_an_asynchronous_server_serves_no_stream(guarded: tuple[grpc.aio.Channel, ...], method: str) -> None:
+    """Streams are guarded by the synchronous server alone; elsewhere nobody gets one (GRPC-01)."""
+    for bearer in (None, *(kind.value for kind in CallerKind)):
+        assert await outcome(guarded[0], method, bearer) is UNIMPLEMENTED
 
 
 async def test_a_method_that_is_not_listed_is_denied(guarded: tuple[grpc.aio.Channel, ...]) -> None:
@@ -143,7 +179,7 @@ async def test_a_method_that_is_not_listed_is_denied(guarded: tuple[grpc.aio.Cha
 async def telling_health() -> AsyncIterator[tuple[grpc.aio.Channel, grpc.aio.Channel]]:
     """Channels to an asynchronous and to a synchronous server that are guarded and tell their health."""
     asynchronous = aio_server(CallersByKind(), SystemRandomness())
-    synchronous = sync_server(CallersByKindSync(), SystemRandomness(), threads=2)
+    synchronous, streams = guarded_server()
     await AioHealth(asynchronous).ready()
     SyncHealth(synchronous).ready()
     ports = [server.add_insecure_port("127.0.0.1:0") for server in (asynchronous, synchronous)]
@@ -153,6 +189,7 @@ async def telling_health() -> AsyncIterator[tuple[grpc.aio.Channel, grpc.aio.Cha
         yield first, second
     await asynchronous.stop(None)
     synchronous.stop(None).wait()
+    streams.close()
 
 
 async def test_anybody_may_check_health(telling_health: tuple[grpc.aio.Channel, ...]) -> None:

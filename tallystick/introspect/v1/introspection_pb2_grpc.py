@@ -101,7 +101,7 @@ class IntrospectionServiceServicer(object):
 
     def IntrospectStream(self, request_iterator, context):
         """IntrospectStream answers questions as they come, for gateways and consumers that ask all the time. Answers come in
-        the order of the questions. The service ends a stream from time to time: open another.
+        the order of the questions. A stream ends after 15 s at the latest: ask again, on another, what had no answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -51,7 +51,7 @@ class IntrospectionServiceStub:
     """IntrospectBatch answers up to 1,000 questions, each by itself: what is wrong with one harms no other."""
     IntrospectStream: _grpc.StreamStreamMultiCallable[_introspection_pb2.IntrospectStreamRequest, _introspection_pb2.IntrospectStreamResponse]
     """IntrospectStream answers questions as they come, for gateways and consumers that ask all the time. Answers come in
-    the order of the questions. The service ends a stream from time to time: open another.
+    the order of the questions. A stream ends after 15 s at the latest: ask again, on another, what had no answer.
     """
     CheckAccess: _grpc.UnaryUnaryMultiCallable[_introspection_pb2.CheckAccessRequest, _introspection_pb2.CheckAccessResponse]
     """CheckAccess answers what a resource server has to know before it serves a request: is the token live, does its
@@ -83,7 +83,7 @@ class IntrospectionServiceAsyncStub(IntrospectionServiceStub):
     """IntrospectBatch answers up to 1,000 questions, each by itself: what is wrong with one harms no other."""
     IntrospectStream: _aio.StreamStreamMultiCallable[_introspection_pb2.IntrospectStreamRequest, _introspection_pb2.IntrospectStreamResponse]  # type: ignore[assignment]
     """IntrospectStream answers questions as they come, for gateways and consumers that ask all the time. Answers come in
-    the order of the questions. The service ends a stream from time to time: open another.
+    the order of the questions. A stream ends after 15 s at the latest: ask again, on another, what had no answer.
     """
     CheckAccess: _aio.UnaryUnaryMultiCallable[_introspection_pb2.CheckAccessRequest, _introspection_pb2.CheckAccessResponse]  # type: ignore[assignment]
     """CheckAccess answers what a resource server has to know before it serves a request: is the token live, does its
@@ -130,7 +130,7 @@ class IntrospectionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_introspection_pb2.IntrospectStreamResponse], _abc.AsyncIterator[_introspection_pb2.IntrospectStreamResponse]]:
         """IntrospectStream answers questions as they come, for gateways and consumers that ask all the time. Answers come in
-        the order of the questions. The service ends a stream from time to time: open another.
+        the order of the questions. A stream ends after 15 s at the latest: ask again, on another, what had no answer.
         """
 
     @_abc_1.abstractmethod

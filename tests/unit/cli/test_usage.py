@@ -129,6 +129,7 @@ def test_a_group_of_commands_has_the_verbs_that_scripts_rely_on() -> None:
         "client": sorted([*common, "disable", "enable", "update", "rotate-secret", "revoke-all"]),
         "scope": sorted([*common, "update"]),
         "resource": sorted([*common, "update"]),
+        "group": sorted([*common, "update"]),
         "user": sorted([*common, "disable", "enable", "update"]),
         "grant": ["list", "revoke", "show"],
         "operator": common,

@@ -1,8 +1,7 @@
 """The three checks: which fails first, and what is said of it."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 import pytest
 
@@ -15,58 +14,31 @@ from services.introspect.model import (
     Client,
     Denial,
     Freshness,
-    Grant,
     Known,
     KnownRefreshToken,
-    ResourceOwner,
     ResourcePolicy,
 )
 from tallystick.oauth2.opaque_token import AccessToken, new_access_token
 from tallystick.oauth2.refresh_token import RefreshToken
 from tallystick.runtime.failures import Failure, PermissionDenied, Unavailable
 from tests.unit.introspect.hostile_paths import AMBIGUOUS, UNREGISTERED
-
-ISSUER = "https://issuer.example"
-PHOTOS, MUSIC = "https://photos.example", "https://music.example"
-APP, API, OTHER = "app", "api", "other"
-BOB = UUID(int=7)
-NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
-GET, ADD, LIST = b"/photos.v1.Albums/Get", b"/photos.v1.Albums/Add", b"GET /albums"
-
-policy = ResourcePolicy(
+from tests.unit.introspect.photos import (
+    ADD,
+    API,
+    APP,
+    GET,
+    ISSUER,
+    LIST,
+    MUSIC,
+    NOW,
+    OTHER,
     PHOTOS,
-    3,
-    callers=frozenset({API}),
-    services={
-        "POST /photos.v1.Albums/Get": frozenset({"family", "friends"}),
-        "POST /photos.v1.Albums/Add": frozenset({"family"}),
-        "POST /photos.v1.Albums/Burn": frozenset(),
-        "GET /albums": frozenset({"family"}),
-        "GET /albums/{id}": frozenset({"family"}),
-    },
-    covers={
-        "photos.read": frozenset({"POST /photos.v1.Albums/Get", "GET /albums/*"}),
-        "photos.all": frozenset({"/photos.v1.Albums/*", "GET /albums"}),
-        "a.photos.all": frozenset({"/photos.v1.Albums/*"}),
-    },
+    grant,
+    of_bob,
+    of_the_app,
+    policy,
 )
-grant = Grant(APP, BOB, None, 0, 0, 0, ResourceOwner(BOB, "bob", enabled=True, epoch=0), 0)
-of_bob = AccessTokenRecord(
-    client_id=APP,
-    client_epoch=0,
-    scopes=("photos.read",),
-    audience=PHOTOS,
-    issued_at=NOW - timedelta(minutes=1),
-    expires_at=NOW + timedelta(minutes=9),
-    revoked=False,
-    client=Client(enabled=True, epoch=0, scopes=frozenset({"photos.read", "photos.all"})),
-    grant_id=UUID(int=1),
-    grant=grant,
-    covering=frozenset({"photos.read"}),
-    groups=frozenset({"family"}),
-    policy_version=3,
-)
-of_the_app = replace(of_bob, grant_id=None, grant=None, groups=frozenset({"friends"}))
+
 rules = AccessRules(policy)
 
 
@@ -178,8 +150,9 @@ def test_the_checks_have_an_order() -> None:
 class Store:
     """Knows one token and one policy."""
 
-    def __init__(self, known: Known | Failure) -> None:
+    def __init__(self, known: Known | Failure, policy_before: ResourcePolicy = policy) -> None:
         self._known = known
+        self._policy = policy_before
         self.asked = 0
 
     def access_tokens(self, asked: object) -> list[Known | Failure]:
@@ -192,7 +165,7 @@ class Store:
 
     def policy(self, resource: str, freshness: Freshness) -> ResourcePolicy:
         assert freshness == LEASED
-        return policy if resource == PHOTOS else ResourcePolicy(resource, 3)
+        return self._policy if resource == PHOTOS else ResourcePolicy(resource, 3)
 
 
 TOKEN: AccessToken = new_access_token(b"t" * 32, NOW + timedelta(minutes=9))
@@ -234,3 +207,13 @@ def test_the_policy_is_that_of_the_tokens_own_moment() -> None:
     closed = replace(policy, version=4, services=dict.fromkeys(policy.services, frozenset()))
     store = Store(Known(replace(of_bob, policy_version=4), closed, NOW))
     assert asked(store).denial is Denial.OWNER_NOT_AUTHORIZED
+
+
+@pytest.mark.parametrize("caller", [API, APP])
+def test_who_may_ask_is_that_of_the_tokens_own_moment(caller: str) -> None:
+    """A caller that was taken away meanwhile is refused, and be it the token's own client (GRPC-05)."""
+    before = replace(policy, callers=frozenset({API, APP}))
+    after = replace(policy, version=4, callers=frozenset({OTHER}))
+    store = Store(Known(replace(of_bob, policy_version=4), after, NOW), before)
+    with pytest.raises(PermissionDenied):
+        asked(store, caller=caller)

@@ -1,0 +1,1 @@
+"""How fast things are, each beside a floor that is measured in the same run."""
