@@ -17,10 +17,12 @@ _COMMANDS = {
     "client": "tallystick.cli.commands.client",
     "scope": "tallystick.cli.commands.scope",
     "resource": "tallystick.cli.commands.resource",
+    "group": "tallystick.cli.commands.group",
     "user": "tallystick.cli.commands.user",
     "grant": "tallystick.cli.commands.grant",
     "operator": "tallystick.cli.commands.operator",
     "audit": "tallystick.cli.commands.audit",
+    "access": "tallystick.cli.commands.access",
 }
 
 
@@ -45,7 +47,7 @@ class Program(click.Group):
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="tallystick", message="%(package)s %(version)s")
 def tallystick() -> None:
-    """Run Tallystick and register what takes part: clients, scopes, resources, users."""
+    """Run Tallystick and register what takes part: clients, scopes, resources, groups, users."""
 
 
 def main() -> int:

@@ -122,6 +122,10 @@ class Operator:
         """Connect to token."""
         return self._connect("token")
 
+    def introspect(self) -> Connection:
+        """Connect to introspect."""
+        return self._connect("introspect")
+
     def _connect(self, service: str) -> Connection:
         return Connection(service, targets()[service], read_operator_credential(self.admin_token_file))
 

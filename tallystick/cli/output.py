@@ -73,6 +73,10 @@ class Printer:
         else:
             self.note(f"there are no {name}")
 
+    def explanation(self, record: Record, lines: Sequence[str]) -> None:
+        """Print what led to something: for scripts one record, for people lines."""
+        print(as_json(record) if self._as_json else "\n".join(lines))
+
     def one_of_many(self, record: Record, line: str) -> None:
         """Print what there is of a list without end, at once: for scripts one object in one line, for people a line."""
         print(as_json(record) if self._as_json else line, flush=True)

@@ -1,7 +1,8 @@
 """gRPC servers: one interceptor in two forms, asynchronous and synchronous; only the latter serves streams.
 
 Around every call it binds the request id and the peer's address, identifies the caller, asks the allow-list, bounds the
-time, carries failures across by the one table, and logs one line. Neither messages nor metadata are ever logged.
+time, carries failures across by the one table, and logs one line; where very many calls succeed, of some of them.
+Neither messages nor metadata are ever logged.
 """
 
 from __future__ import annotations
@@ -26,10 +27,13 @@ from tallystick.runtime.grpc_streams import Arrivals, Streams
 from tallystick.runtime.lifecycle import StartError
 from tallystick.runtime.log import logger
 from tallystick.runtime.randomness import Randomness
+from tallystick.runtime.sample import Sample
 from tallystick.runtime.settings import PREFIX, ListenAddress
 
 _MAX_MESSAGE_BYTES = 256 * 1024
 _LONGEST_CALL_SECONDS = 10.0
+# The synchronous server answers thousands of calls a second, and a line for each would cost as much as the answers.
+_LINES_A_SECOND = 20
 _OPTIONS = (
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
@@ -150,6 +154,7 @@ class _SyncGuard(grpc.ServerInterceptor):
         self._randomness = randomness
         self._calls = calls
         self._streams = streams
+        self._answered = Sample(time.monotonic, per_second=_LINES_A_SECOND)
 
     def intercept_service(
         self,
@@ -180,7 +185,7 @@ class _SyncGuard(grpc.ServerInterceptor):
             except Exception as error:  # noqa: BLE001 - whatever it is must cross by the table
                 _log_call(method, began, error)
                 context.abort_with_status(status_of(error))
-            _log_call(method, began, None)
+            _log_call(method, began, None, sample=self._answered)
             return answer
 
         return grpc.unary_unary_rpc_method_handler(guarded_call, None, handler.response_serializer)
@@ -291,10 +296,23 @@ def _metadata(details: grpc.HandlerCallDetails) -> Mapping[str, str]:
     return {key: values[0] for key, values in seen.items() if len(values) == 1}
 
 
-def _log_call(method: str, began: float, error: Exception | None, *, outcome: str = "OK", **more: int) -> None:
+def _log_call(
+    method: str,
+    began: float,
+    error: Exception | None,
+    *,
+    outcome: str = "OK",
+    sample: Sample | None = None,
+    **more: int,
+) -> None:
+    """Log one call; of those that a sample passes over only at level debug, and their number with the next one."""
     fields = {"method": method, "duration_ms": round((time.monotonic() - began) * 1000, 1), **more}
     if error is None:
-        _log.info("rpc", **fields, outcome=outcome)
+        passed_over = 0 if sample is None else sample.choose()
+        if passed_over is None:
+            _log.debug("rpc", **fields, outcome=outcome)
+        else:
+            _log.info("rpc", **fields, outcome=outcome, **({"passed_over": passed_over} if passed_over else {}))
     elif isinstance(error, Failure):
         _log.info("rpc", **fields, outcome=error.reason, detail=error.detail)
     else:
