@@ -2,7 +2,7 @@
 
 An access token is remembered with everything behind it; policy is remembered by resource and goes with every token
 record of the same version. Refresh tokens are always read, as rotating them writes no invalidation; and so is what is
-not there, as it may be the next moment.
+not there or not live, as it may be the next moment.
 """
 
 import math
@@ -12,6 +12,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from services.introspect.batched_reads import BatchedReads, Read
+from services.introspect.introspection import live_scopes
 from services.introspect.model import (
     STALEST_SECONDS,
     AccessTokenRecord,
@@ -157,7 +158,7 @@ class LeasedRecords:
         record = self._tokens.get(question.key)
         if record is None:
             return None
-        policy = self._policy_of(record.value.token)
+        policy = self._policy_of(record.value.token, record.sent.generation, record.timeline)
         if policy is None:
             return None
         left = memory_holds_for(record, view, at)
@@ -168,13 +169,18 @@ class LeasedRecords:
             return Known(record.value.token, policy, record.value.moment.at(at))
         return None
 
-    def _policy_of(self, token: AccessTokenRecord) -> ResourcePolicy | None:
-        """Return the policy of a token's audience, if it is remembered as of the token's own moment."""
+    def _policy_of(self, token: AccessTokenRecord, generation: int, timeline: str) -> ResourcePolicy | None:
+        """Return the policy of a token's audience, if it is remembered as of the token's own moment.
+
+        A version says what it is a version of only together with the history of the server that it was read from.
+        """
         if token.audience == self._issuer:
             # No resource: whatever may be registered under this name, its tokens are nobody's but their clients'.
             return ResourcePolicy(token.audience, token.policy_version)
         record = self._policies.get(token.audience)
-        return record.value if record is not None and record.value.version == token.policy_version else None
+        if record is None or (record.sent.generation, record.timeline) != (generation, timeline):
+            return None
+        return record.value if record.value.version == token.policy_version else None
 
     def _read(self, questions: Sequence[_Question]) -> None:
         """Read tokens, then the policies that go with them; leave open what was read at two versions of policy."""
@@ -188,22 +194,36 @@ class LeasedRecords:
                 question.known = Known(None, None, outcome.moment.time)
             else:
                 found.append((question, outcome, outcome.found))
-        failures = self._read_policies([token for _, _, token in found])
+        failures = self._read_policies([(token, read) for _, read, token in found])
         view = self._view()
         at = self._clock()
         for question, read, token in found:
-            policy = self._policy_of(token)
+            policy = self._policy_of(token, read.sent.generation, read.timeline)
             if policy is None:
                 question.known = failures.get(token.audience)
                 continue
             subjects = token.subjects | {POLICY, ("token", question.key.digest.hex())}
             record = Record(Remembered(token, read.moment), read.sent, subjects, read.timeline)
-            self._tokens.put(question.key, record)
-            question.known = Known(token, policy, read.moment.at(at), memory_holds_for(record, view, at))
+            if live_scopes(token, read.moment.time):
+                self._tokens.put(question.key, record)
+                left = memory_holds_for(record, view, at)
+            else:
+                # It may be live the next moment, as when its user is enabled again, and nobody waits for that.
+                self._tokens.drop(question.key)
+                left = 0.0
+            question.known = Known(token, policy, read.moment.at(at), left)
 
-    def _read_policies(self, tokens: Sequence[AccessTokenRecord]) -> Mapping[str, Failure]:
+    def _read_policies(
+        self, tokens: Sequence[tuple[AccessTokenRecord, Read[AccessTokenRecord]]]
+    ) -> Mapping[str, Failure]:
         """Remember the policies of tokens; return why those that could not be read were not."""
-        wanted = list(dict.fromkeys(token.audience for token in tokens if self._policy_of(token) is None))
+        wanted = list(
+            dict.fromkeys(
+                token.audience
+                for token, read in tokens
+                if self._policy_of(token, read.sent.generation, read.timeline) is None
+            )
+        )
         if not wanted:
             return {}
         failures: dict[str, Failure] = {}

@@ -6,7 +6,7 @@ from tests.integration.lease.verdict import Floors, require_none
 TIMEOUT_SECONDS = 300.0
 """The minute, buying the tokens before and letting the last calls end."""
 
-_FLOORS = Floors(active=5_000, leased=4_000, reused=500, soon=500, restored=100, reports=80, ways=18, faults=40)
+_FLOORS = Floors(active=1_500, leased=1_000, reused=50, soon=100, restored=20, reports=40, ways=15, faults=15)
 
 
 def endure(arena: Arena, seed: int) -> None:

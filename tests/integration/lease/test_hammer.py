@@ -37,13 +37,13 @@ def nobody_waits(arena: Arena) -> Iterator[None]:
 
 def test_nothing_is_called_live_that_was_reported_over(arena: Arena) -> None:
     """While replicas are paused, cut off, slowed and restarted, no question asked after a report is answered active."""
-    floors = Floors(active=200, leased=100, reused=20, soon=20, restored=0, reports=8, ways=5, faults=4)
+    floors = Floors(active=100, leased=30, reused=1, soon=5, restored=0, reports=5, ways=3, faults=2)
     require_none(arena.run(SHORT), floors, seed=SHORT.seed, lease_seconds=arena.lease_seconds)
 
 
 def test_every_way_to_end_a_token_is_final(arena: Arena) -> None:
     """Whoever ends a token, first, second, again or by learning of it, is told once it is over everywhere (REVO-02)."""
-    floors = Floors(active=200, leased=100, reused=20, soon=20, restored=1, reports=30, ways=18, faults=0)
+    floors = Floors(active=100, leased=30, reused=1, soon=5, restored=1, reports=30, ways=18, faults=0)
     require_none(arena.run(CALM), floors, seed=CALM.seed, lease_seconds=arena.lease_seconds)
 
 

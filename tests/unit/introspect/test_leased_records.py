@@ -226,6 +226,21 @@ def test_what_is_not_there_is_not_remembered(store: Store, records: LeasedRecord
     assert (first.record, second.record) == (None, own)
 
 
+def test_what_is_dead_is_not_remembered(store: Store, records: LeasedRecords) -> None:
+    """A token that is not live may be the next moment, as when its client is enabled again (INTR-07)."""
+    store.lease()
+    client = Client(enabled=False, epoch=0, scopes=frozenset({"photos.read"}))
+    store.tokens[KEY] = replace(own, client=client)
+    first = ask(records)
+    store.tokens[KEY] = own
+    second = ask(records)
+    assert isinstance(first, Known)
+    assert isinstance(second, Known)
+    assert first.record is not None
+    assert (first.record.client, first.valid_for) == (client, 0.0)
+    assert second.record == own
+
+
 def test_a_token_and_its_policy_are_of_one_moment(store: Store, records: LeasedRecords) -> None:
     """Policy that is newer than the token's record sends the reader back to the token, so no answer mixes the two."""
     store.lease()
