@@ -40,7 +40,8 @@ _GRPC_THREADS = 128
 _HTTP_THREADS = 128
 _PLACES_TO_WAIT = 96
 # One caller may have so many calls in progress, over HTTP and gRPC together, and so many streams. Even if all of them
-# wait for Postgres, other callers find half of the threads and a sixth of the places to wait.
+# wait for Postgres, other callers find half of the threads and a third of the places to wait. That counts from when it
+# is known who calls; finding that out waits for Postgres too where memory does not know.
 _CALLS_OF_ONE_CALLER = 64
 _STREAMS = 48
 _STREAMS_OF_ONE_CALLER = 16

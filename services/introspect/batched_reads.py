@@ -144,8 +144,8 @@ class BatchedReads(Generic[Key, Found]):
             if not batch:
                 return
             try:
-                self._answer(batch)
-                self._done(away=False)
+                asked = self._answer(batch)
+                self._done(away=False if asked else None)
             except Exception as error:  # noqa: BLE001 - each of those that wait is told, and the next batch must be read
                 failure = error if isinstance(error, Failure) else Unavailable("the database cannot be asked now")
                 if failure is not error:
@@ -154,10 +154,12 @@ class BatchedReads(Generic[Key, Found]):
                 for each in batch:
                     _tell(each, failure)
 
-    def _done(self, *, away: bool) -> None:
+    def _done(self, *, away: bool | None) -> None:
+        """Note whether the database could be asked; None if it was not."""
         with self._changed:
             self._in_flight -= 1
-            self._away_until = self._clock() + _RETRY_SECONDS if away else None
+            if away is not None:
+                self._away_until = self._clock() + _RETRY_SECONDS if away else None
 
     def _next_batch(self) -> list[_Waiting[Key, Found]]:
         with self._changed:
@@ -168,10 +170,11 @@ class BatchedReads(Generic[Key, Found]):
             self._in_flight += 1
             return [self._queue.popleft() for _ in range(min(len(self._queue), _MOST_TOGETHER))]
 
-    def _answer(self, batch: Sequence[_Waiting[Key, Found]]) -> None:
+    def _answer(self, batch: Sequence[_Waiting[Key, Found]]) -> bool:
+        """Read for those who still wait; tell whether there was anybody."""
         wanted = [each for each in batch if not each.answer.cancelled()]
         if not wanted:
-            return
+            return False
         keys = list(dict.fromkeys(each.key for each in wanted))
         view = self._view()
         at = self._clock()
@@ -187,6 +190,7 @@ class BatchedReads(Generic[Key, Found]):
         moment = Moment(answer.now, at)
         for each in wanted:
             _tell(each, Read(answer.found.get(each.key), sent, moment, answer.timeline))
+        return True
 
 
 def _tell(waiting: _Waiting[Key, Found], outcome: Read[Found] | Failure) -> None:

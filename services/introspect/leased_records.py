@@ -134,6 +134,8 @@ class LeasedRecords:
             subjects: frozenset[Subject] = frozenset({("client", client_id)})
             remembered = RememberedCaller(read.found, read.moment)
             self._callers.put(client_id, Record(remembered, read.sent, subjects, read.timeline))
+        else:
+            self._callers.drop(client_id)
         return CallerLookup(read.moment.time, read.found)
 
     def policy(self, resource: str, freshness: Freshness) -> ResourcePolicy:
@@ -148,7 +150,7 @@ class LeasedRecords:
         read = _only(self._reading.policies.find([resource], confirmed=freshness.read_again))
         if read.found is None:
             raise Unavailable("the database gave no answer")
-        self._policies.put(resource, Record(read.found, read.sent, frozenset({POLICY}), read.timeline))
+        self._remember_policy(read, read.found)
         return read.found
 
     def _remembered(self, question: _Question, view: View, at: float) -> Known | None:
@@ -194,11 +196,13 @@ class LeasedRecords:
                 question.known = Known(None, None, outcome.moment.time)
             else:
                 found.append((question, outcome, outcome.found))
-        failures = self._read_policies([(token, read) for _, read, token in found])
+        policies, failures = self._read_policies([(token, read) for _, read, token in found])
         view = self._view()
         at = self._clock()
         for question, read, token in found:
-            policy = self._policy_of(token, read.sent.generation, read.timeline)
+            policy = policies.get(token.audience)
+            if policy is None or policy.version != token.policy_version:
+                policy = self._policy_of(token, read.sent.generation, read.timeline)
             if policy is None:
                 question.known = failures.get(token.audience)
                 continue
@@ -215,8 +219,8 @@ class LeasedRecords:
 
     def _read_policies(
         self, tokens: Sequence[tuple[AccessTokenRecord, Read[AccessTokenRecord]]]
-    ) -> Mapping[str, Failure]:
-        """Remember the policies of tokens; return why those that could not be read were not."""
+    ) -> tuple[Mapping[str, ResourcePolicy], Mapping[str, Failure]]:
+        """Read the policies of tokens that are not remembered; return them, and why others could not be read."""
         wanted = list(
             dict.fromkeys(
                 token.audience
@@ -225,14 +229,23 @@ class LeasedRecords:
             )
         )
         if not wanted:
-            return {}
+            return {}, {}
+        policies: dict[str, ResourcePolicy] = {}
         failures: dict[str, Failure] = {}
         for resource, read in zip(wanted, self._reading.policies.find(wanted), strict=True):
             if isinstance(read, Failure):
                 failures[resource] = read
             elif read.found is not None:
-                self._policies.put(resource, Record(read.found, read.sent, frozenset({POLICY}), read.timeline))
-        return failures
+                policies[resource] = read.found
+                self._remember_policy(read, read.found)
+        return policies, failures
+
+    def _remember_policy(self, read: Read[ResourcePolicy], policy: ResourcePolicy) -> None:
+        # Resources that nobody may ask about, registered or not, are as many as anybody can think of.
+        if policy.callers:
+            self._policies.put(policy.resource, Record(policy, read.sent, frozenset({POLICY}), read.timeline))
+        else:
+            self._policies.drop(policy.resource)
 
 
 def _only(reads: Sequence[Read[Value] | Failure]) -> Read[Value]:

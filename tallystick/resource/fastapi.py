@@ -11,6 +11,7 @@ or `verdict: Annotated[Access, Depends(access)]` for a handler that wants to kno
 from collections.abc import Awaitable, Callable
 from inspect import iscoroutinefunction
 from typing import Any
+from urllib.parse import unquote
 
 from fastapi import HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
@@ -78,7 +79,11 @@ def _requested(request: Request) -> str:
         # The decoded path would let `%2e%2e` and `%2f` through, so there is nothing to ask about.
         raise HTTPException(503, "the server does not tell which path was requested")
     # Byte for byte; what is not ASCII is no path and fits nothing that is registered.
-    return f"{request.method} {raw_path.decode('latin-1')}"
+    path = raw_path.decode("latin-1")
+    if unquote(path) != request.scope["path"]:
+        # The verdict would be about the path as it came, and the handler is that of what it was made into.
+        raise HTTPException(503, "the path has been rewritten since it came, so it cannot be asked about")
+    return f"{request.method} {path}"
 
 
 def _refused(service: str, status: int, details: str, challenge: str) -> HTTPException:

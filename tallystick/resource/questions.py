@@ -12,7 +12,9 @@ from tallystick.resource.introspection import INACTIVE, Introspection, from_mess
 
 MOST_ITEMS = 1000
 """How many questions introspection takes at once."""
-_MOST_OCTETS = 1 << 20  # gRPC servers take 4 MiB at once; whoever presents long tokens shall not spoil it for others.
+# Introspection takes 256 KiB at once; whoever presents long tokens shall not spoil it for others.
+_MOST_OCTETS = 128 << 10
+_LONGEST_OCTETS = 4096  # No token of ours comes near it.
 
 _STATUSES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -57,6 +59,9 @@ class Batch:
         size = 0
         for token in dict.fromkeys(self._tokens):
             if token in self._outcomes:
+                continue
+            if len(token) > _LONGEST_OCTETS:
+                self._outcomes[token] = INACTIVE
                 continue
             kept = self._cache.find(key_of(token), self._freshness)
             if kept is not None:

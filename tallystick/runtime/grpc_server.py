@@ -1,8 +1,8 @@
 """gRPC servers: one interceptor in two forms, asynchronous and synchronous; only the latter serves streams.
 
 Around every call it binds the request id and the peer's address, identifies the caller, asks the allow-list, bounds the
-time, carries failures across by the one table, and logs one line; where very many calls succeed, of some of them.
-Neither messages nor metadata are ever logged.
+time (the asynchronous one; what the other waits for is bounded by itself), carries failures across by the one table,
+and logs one line; where very many calls succeed, of some of them. Neither messages nor metadata are ever logged.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from tallystick.runtime.failures import Unavailable
+from tallystick.runtime.lease.log import CONFIRM
 from tallystick.runtime.log import logger
 from tallystick.runtime.postgres_connections import AbandoningConnection, ImpatientConnection
 from tallystick.schema import revision
@@ -38,6 +39,9 @@ _START_SECONDS = 15.0
 # else stay away for as long again as the server was.
 _RECONNECT_SECONDS = 1.0
 _MAX_LIFETIME_SECONDS = 1800.0
+
+# Makes a transaction wait for the synchronous standby at its end, if there is to be one, whatever else is in it.
+CONFIRMED: LiteralString = "SELECT" + CONFIRM
 
 _NETWORK = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 
@@ -125,10 +129,12 @@ class AsyncPostgres:
 
         They are sent in one go, so no lock waits for this process to answer; least of all the log's, behind which every
         other revocation would queue. They are statements of their own, so that rows are locked before the log: all
-        writers do it in this order.
+        writers do it in this order. A primary that was deposed never answers, not even that it has changed nothing.
         """
         async with self.transaction() as connection:
             async with connection.pipeline():
+                # That nothing is there to be changed is an answer too, and nothing else would make it wait.
+                await connection.execute(CONFIRMED, prepare=False)
                 # Unprepared: a statement that an aborted pipeline skipped would be taken for prepared ever after.
                 cursors = [await connection.execute(*statement, prepare=False) for statement in statements]
             return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
@@ -274,7 +280,10 @@ def _limits(*, statement: float, lock: float) -> str:
         "idle_in_transaction_session_timeout": _IDLE_IN_TRANSACTION_SECONDS,
         "client_connection_check_interval": _CLIENT_CHECK_SECONDS,
     }
-    return " ".join(f"-c {name}={int(seconds * 1000)}" for name, seconds in limits.items())
+    # What is confirmed must be on the standby, whatever the login says of itself.
+    return " ".join(
+        ["-c synchronous_commit=on", *(f"-c {name}={int(seconds * 1000)}" for name, seconds in limits.items())]
+    )
 
 
 @contextmanager

@@ -124,8 +124,9 @@ class PostgresFamilies:
 
     async def state(self, grant_id: UUID) -> FamilyState | None:
         """Return a family; None for an unknown grant and for one without refresh token."""
-        row = await self._postgres.one(FIND_FAMILY, {"grant_id": grant_id})
-        return None if row is None else _state(row)
+        # Together, as whoever asked may be told that the family is over, or was never there.
+        [rows] = await self._postgres.together((FIND_FAMILY, {"grant_id": grant_id}))
+        return _state(rows[0]) if rows else None
 
     async def rotate(self, rotation: Rotation, token: AccessTokenRecord, event: AuditEvent) -> bool:
         """Replace the presented generation, keep a new access token and the event, together; tell whether it did."""

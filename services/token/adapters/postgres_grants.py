@@ -109,8 +109,9 @@ class PostgresGrants:
 
     async def parties(self, grant_id: UUID) -> GrantParties | None:
         """Return whose grant it is; None for an unknown one."""
-        row = await self._postgres.one(FIND_PARTIES, {"grant_id": grant_id})
-        return None if row is None else GrantParties(row["client_id"], row["user_id"])
+        # Together, as a grant that is not there is called ended.
+        [rows] = await self._postgres.together((FIND_PARTIES, {"grant_id": grant_id}))
+        return GrantParties(rows[0]["client_id"], rows[0]["user_id"]) if rows else None
 
     async def end(self, grant_id: UUID, reason: EndReason, *events: AuditEvent) -> bool:
         """End a grant for good, tell why, and log that it must be read again; say whether it had not ended before."""

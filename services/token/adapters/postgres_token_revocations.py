@@ -47,10 +47,12 @@ class PostgresTokenRevocations:
 
     async def find(self, token: AccessToken) -> PresentedToken | None:
         """Return what is kept of an access token; None when there is none."""
-        row = await self._postgres.one(FIND_TOKEN, _place(token))
-        return (
-            None if row is None else PresentedToken(row["client_id"], row["grant_id"], row["user_id"], row["is_over"])
-        )
+        # Together, as whoever asked is told that what is not there is over.
+        [rows] = await self._postgres.together((FIND_TOKEN, _place(token)))
+        if not rows:
+            return None
+        row = rows[0]
+        return PresentedToken(row["client_id"], row["grant_id"], row["user_id"], row["is_over"])
 
     async def revoke(self, token: AccessToken, event: AuditEvent) -> bool:
         """Revoke a token that has no grant, tell of it, and log that it must be read again; say whether it was live."""

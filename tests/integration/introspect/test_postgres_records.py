@@ -216,17 +216,17 @@ def test_a_batch_answers_each_token_by_itself(seen: Seen, records: LeasedRecords
     assert audiences == expected
 
 
-PARTITIONS = 48
+PARTITIONS = 12
 
 
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 def test_a_batch_reads_one_index_of_each_partition_that_it_names(seen: Seen, database: Database, mode: str) -> None:
-    """However the statement is planned, of 48 partitions only those named are touched (section 7 of the design)."""
+    """However the statement is planned, of all partitions only those named are touched (section 7 of the design)."""
     tokens = [
         seen.rows.access_token(seen.app, "photos.read", audience=PHOTOS, lasts=timedelta(hours=hours))
         for hours in range(1, PARTITIONS + 1)
     ]
-    asked = [seen.token, tokens[4], tokens[30]]
+    asked = [seen.token, tokens[4], tokens[10]]
     named = {token.bucket for token in asked}
     values = {"digests": [token.digest for token in asked], "buckets": [token.bucket for token in asked]}
     with database.connect(ROLE) as connection:

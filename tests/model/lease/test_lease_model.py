@@ -5,7 +5,7 @@ import pytest
 from tests.model.lease.mutants import MUTANTS
 from tests.model.lease.mutation import Mutant, simulation
 
-A_SHARE, A_THOUSAND = range(100), range(1000)
+A_SHARE, A_THOUSAND = range(30), range(1000)
 
 
 def test_nothing_is_called_active_that_was_reported_dead() -> None:

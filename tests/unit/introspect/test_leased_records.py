@@ -59,7 +59,7 @@ class Store:
     """Postgres and its log, as far as reads go; `asked` has every read in its order."""
 
     tokens: dict[TokenKey, AccessTokenRecord] = field(default_factory=lambda: {KEY: own})
-    policy: ResourcePolicy = field(default_factory=lambda: ResourcePolicy(PHOTOS, 1))
+    policy: ResourcePolicy = field(default_factory=lambda: ResourcePolicy(PHOTOS, 1, frozenset({"api"})))
     callers: dict[str, AuthenticatableClient] = field(default_factory=dict)
     timeline: str | None = TIMELINE
     fails: bool = False
