@@ -39,9 +39,10 @@ from tallystick.runtime.sync_service import serve
 _GRPC_THREADS = 128
 _HTTP_THREADS = 128
 _PLACES_TO_WAIT = 96
+# Of places of their own those who are not known yet wait, so that strangers never hold all others.
+_PLACES_TO_BE_KNOWN = 32
 # One caller may have so many calls in progress, over HTTP and gRPC together, and so many streams. Even if all of them
-# wait for Postgres, other callers find half of the threads and a third of the places to wait. That counts from when it
-# is known who calls; finding that out waits for Postgres too where memory does not know.
+# wait for Postgres, other callers find half of the threads and a third of the places to wait.
 _CALLS_OF_ONE_CALLER = 64
 _STREAMS = 48
 _STREAMS_OF_ONE_CALLER = 16
@@ -85,7 +86,7 @@ def _records(
 ) -> LeasedRecords:
     places = BoundedSemaphore(_PLACES_TO_WAIT)
 
-    def batched(read: ReadsTogether[Key, Found]) -> BatchedReads[Key, Found]:
+    def batched(read: ReadsTogether[Key, Found], places: BoundedSemaphore = places) -> BatchedReads[Key, Found]:
         reads = BatchedReads(read, lambda: follower.view, boot_seconds, places, postgres.renew)
         reads.start()
         return resources.enter_context(closing(reads))
@@ -94,7 +95,7 @@ def _records(
         tokens=batched(AccessTokenReads(postgres)),
         refresh_tokens=batched(RefreshTokenReads(postgres)),
         policies=batched(PolicyReads(postgres)),
-        callers=batched(CallerReads(postgres)),
+        callers=batched(CallerReads(postgres), BoundedSemaphore(_PLACES_TO_BE_KNOWN)),
     )
     return LeasedRecords(
         reading,
