@@ -8,7 +8,7 @@ from services.authorize.model import Client
 from services.authorize.pages.branding import Branding
 from tallystick.oauth2.client import ApplicationType, ClientType, GrantType
 from tallystick.runtime.lease.leased_reads import Read
-from tallystick.runtime.lease.log import CONFIRM, TIMELINE
+from tallystick.runtime.lease.log import CONFIRMED_READ, READ
 from tallystick.runtime.postgres import AsyncPostgres
 
 # Whether a client can get refresh tokens; `c` is its row.
@@ -16,7 +16,6 @@ MAY_REFRESH: LiteralString = "('refresh_token' = ANY (c.grant_types) AND c.refre
 
 # A client with the scopes that it may ask for, Postgres's time and timeline; one row, whether there is one or not.
 # Names and descriptions are two arrays in the same order.
-_SAID: LiteralString = "SELECT clock_timestamp() AS now, " + TIMELINE + " AS timeline, "
 _OF_CLIENT: LiteralString = """
     c.client_id, c.name, c.version, c.client_type, c.application_type, c.redirect_uris, c.grant_types,
     c.allow_plain_pkce, c.enabled,
@@ -31,10 +30,10 @@ LEFT JOIN client_scopes cs ON cs.client_id = c.client_id
 LEFT JOIN scopes s ON s.name = cs.scope
 GROUP BY c.client_id
 """
-FIND_CLIENT: LiteralString = _SAID + _OF_CLIENT + MAY_REFRESH + _WITH_SCOPES
+FIND_CLIENT: LiteralString = READ + _OF_CLIENT + MAY_REFRESH + _WITH_SCOPES
 
 # The same, by a server that is the primary beyond doubt.
-FIND_CLIENT_CONFIRMED: LiteralString = _SAID + CONFIRM + " AS confirmed, " + _OF_CLIENT + MAY_REFRESH + _WITH_SCOPES
+FIND_CLIENT_CONFIRMED: LiteralString = CONFIRMED_READ + _OF_CLIENT + MAY_REFRESH + _WITH_SCOPES
 
 
 class PostgresClients:

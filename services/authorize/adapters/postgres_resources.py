@@ -3,18 +3,17 @@
 from typing import LiteralString
 
 from tallystick.runtime.lease.leased_reads import Read
-from tallystick.runtime.lease.log import CONFIRM, TIMELINE
+from tallystick.runtime.lease.log import CONFIRMED_READ, READ
 from tallystick.runtime.postgres import AsyncPostgres
 
 # Those of some identifiers that are registered, Postgres's time and timeline; one row.
-_SAID: LiteralString = "SELECT clock_timestamp() AS now, " + TIMELINE + " AS timeline, "
 _OF_RESOURCES: LiteralString = (
     "ARRAY(SELECT identifier FROM resources WHERE identifier = ANY (%(identifiers)s)) AS identifiers"
 )
-FIND_RESOURCES: LiteralString = _SAID + _OF_RESOURCES
+FIND_RESOURCES: LiteralString = READ + _OF_RESOURCES
 
 # The same, by a server that is the primary beyond doubt.
-FIND_RESOURCES_CONFIRMED: LiteralString = _SAID + CONFIRM + " AS confirmed, " + _OF_RESOURCES
+FIND_RESOURCES_CONFIRMED: LiteralString = CONFIRMED_READ + _OF_RESOURCES
 
 
 class PostgresResources:

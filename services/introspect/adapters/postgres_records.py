@@ -17,17 +17,11 @@ from services.introspect.model import (
     TokenKey,
 )
 from tallystick.runtime.failures import Unavailable
-from tallystick.runtime.lease.log import CONFIRM, TIMELINE
+from tallystick.runtime.lease.log import CONFIRMED_READ, READ
 from tallystick.runtime.postgres import SyncPostgres, Values
 
 Key = TypeVar("Key", bound=Hashable)
 Found = TypeVar("Found")
-
-# What every read says beside its rows. Each statement begins with one of the two.
-_MOMENT: LiteralString = "SELECT clock_timestamp() AS now, " + TIMELINE + " AS timeline, "
-PLAIN: LiteralString = _MOMENT
-# Evaluated once, and waited for by the commit that ends the statement.
-CONFIRMED: LiteralString = _MOMENT + "(SELECT " + CONFIRM + ") AS confirmed, "
 
 # Access tokens with client, grant, owner, consent and groups as they are now, and the version of all policy. The
 # bucket, which the token names, confines the search to one index of one partition: row by row, as a join would search
@@ -136,7 +130,7 @@ class PolicyReads:
 
 def rows_of(postgres: SyncPostgres, statement: LiteralString, values: Values, *, confirmed: bool) -> Sequence[DictRow]:
     """Run a read, which begins with what every read says; raise `Unavailable`."""
-    rows = postgres.all((CONFIRMED if confirmed else PLAIN) + statement, values)
+    rows = postgres.all((CONFIRMED_READ if confirmed else READ) + statement, values)
     if not rows:
         raise Unavailable("the database gave no answer")
     return rows

@@ -8,12 +8,11 @@ from psycopg.rows import DictRow
 from services.token.model import Client
 from tallystick.oauth2.client import AuthMethod, ClientSecret, ClientType, GrantType
 from tallystick.runtime.lease.leased_reads import Read
-from tallystick.runtime.lease.log import CONFIRM, TIMELINE
+from tallystick.runtime.lease.log import CONFIRMED_READ, READ
 from tallystick.runtime.postgres import AsyncPostgres
 
 # A client with its secrets, its scopes and what they cover, Postgres's time and timeline; one row, whether there is one
 # or not.
-_SAID: LiteralString = "SELECT clock_timestamp() AS now, " + TIMELINE + " AS timeline, "
 _OF_CLIENT: LiteralString = """
     c.client_id, c.client_type, c.token_endpoint_auth_method, c.grant_types, c.access_token_lifetime_seconds,
     c.refresh_limit, c.enabled, c.epoch,
@@ -28,10 +27,10 @@ _OF_CLIENT: LiteralString = """
 FROM (SELECT %(client_id)s::text AS client_id) AS asked
 LEFT JOIN clients c ON c.client_id = asked.client_id
 """
-FIND_CLIENT: LiteralString = _SAID + _OF_CLIENT
+FIND_CLIENT: LiteralString = READ + _OF_CLIENT
 
 # The same, by a server that is the primary beyond doubt.
-FIND_CLIENT_CONFIRMED: LiteralString = _SAID + CONFIRM + " AS confirmed, " + _OF_CLIENT
+FIND_CLIENT_CONFIRMED: LiteralString = CONFIRMED_READ + _OF_CLIENT
 
 
 class PostgresClients:

@@ -24,6 +24,11 @@ CASE WHEN NOT pg_is_in_recovery() AND current_setting('synchronous_standby_names
     THEN pg_logical_emit_message(true, 'tallystick', '') END
 """
 
+# How every read begins that a record is made of: beside its columns stand Postgres's time and the server's timeline. A
+# confirmed one waits at its end for the standby, once, however many rows it has.
+READ: LiteralString = "SELECT clock_timestamp() AS now, " + TIMELINE + " AS timeline, "
+CONFIRMED_READ: LiteralString = READ + "(SELECT" + CONFIRM + ") AS confirmed, "
+
 # The log behind a position. One row, and one snapshot.
 _BEHIND: LiteralString = """
 WITH behind AS MATERIALIZED (

@@ -9,17 +9,16 @@ from psycopg import errors
 
 from services.introspect.adapters.postgres_callers import FIND_CALLERS
 from services.introspect.adapters.postgres_records import (
-    CONFIRMED,
     FIND_ACCESS_TOKENS,
     FIND_POLICIES,
     FIND_REFRESH_TOKENS,
-    PLAIN,
 )
 from services.introspect.introspection import Introspect
 from services.introspect.leased_records import LeasedRecords
 from services.introspect.model import INACTIVE, LEASED, Introspection, Known, Question
 from tallystick.oauth2.opaque_token import AccessToken
 from tallystick.runtime.failures import Failure
+from tallystick.runtime.lease.log import CONFIRMED_READ, READ
 from tallystick.runtime.postgres import SyncPostgres
 from tests.integration.introspect.conftest import ISSUER, ROLE
 from tests.integration.introspect.rows import ClientRow, GrantRow, Rows
@@ -233,8 +232,8 @@ def test_a_batch_reads_one_index_of_each_partition_that_it_names(seen: Seen, dat
         connection.execute("SELECT set_config('plan_cache_mode', %s, false)", (mode,))
         connection.execute("SET enable_seqscan = off")
         for _ in range(7):
-            connection.execute(PLAIN + FIND_ACCESS_TOKENS, values, prepare=True)
-        explain: LiteralString = "EXPLAIN (ANALYZE, COSTS OFF) " + PLAIN + FIND_ACCESS_TOKENS
+            connection.execute(READ + FIND_ACCESS_TOKENS, values, prepare=True)
+        explain: LiteralString = "EXPLAIN (ANALYZE, COSTS OFF) " + READ + FIND_ACCESS_TOKENS
         plan = connection.execute(explain, values, prepare=True).fetchall()
     touched = [line["QUERY PLAN"] for line in plan if "on access_tokens_" in line["QUERY PLAN"]]
     ran = [line for line in touched if "never executed" not in line]
@@ -252,7 +251,7 @@ STATEMENTS = {
 }
 
 
-@pytest.mark.parametrize("beginning", [PLAIN, CONFIRMED], ids=["plain", "confirmed"])
+@pytest.mark.parametrize("beginning", [READ, CONFIRMED_READ], ids=["plain", "confirmed"])
 @pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS)
 def test_the_statements_lock_nothing_and_write_nothing(
     statement: LiteralString, beginning: LiteralString, database: Database
