@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.chromium import look_at, sign_in
+from tests.support.chromium import follow, look_at, sign_in
 from tests.support.cluster import Cluster
 from tests.support.flow import AuthorizationRequest
 from tests.support.redirect_target import RedirectTarget
@@ -39,7 +39,7 @@ async def test_people_see_and_withdraw_what_they_gave(cluster: Cluster, german: 
     await expect(german.locator("#arrived")).to_be_visible()
 
     await german.goto(AuthorizationRequest(cluster.issuer, client, target.callback).url)
-    await german.get_by_role("link", name="Ihr Konto").click()
+    await follow(german, german.get_by_role("link", name="Ihr Konto"))
     await look_at(german, "account-de")
     await german.get_by_role("button", name=f"Zugriff widerrufen: {client.name}").focus()
     await german.keyboard.press("Enter")

@@ -164,6 +164,7 @@ async def test_pages_are_for_everybody(stage: Stage, page: Page) -> None:
     await page.goto(stage.request.url)
     await look_at(page, "sign-in")
     await sign_in(page, stage.user, "wrong-password")
+    await expect(page.get_by_role("alert")).to_be_visible()
     await look_at(page, "sign-in-failed")
     await sign_in(page, stage.user)
     await page.locator("#approve").wait_for()

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, async_playwright
 
 from tests.support import needs
 from tests.support.operator_client import User
@@ -56,6 +56,12 @@ async def _take_picture(page: Page, name: str) -> None:
     folder = os.environ.get(SCREENSHOTS)
     if folder:
         await page.screenshot(path=Path(folder) / f"{name}.png", full_page=True, animations="disabled")
+
+
+async def follow(page: Page, leading_on: Locator) -> None:
+    """Click what leads to another page, and wait until that has arrived: a click alone does not."""
+    async with page.expect_navigation(wait_until="load"):
+        await leading_on.click()
 
 
 async def sign_in(page: Page, user: User, password: str | None = None) -> None:
