@@ -1,11 +1,10 @@
 """Reads that wait together are sent together: a batch is whatever was asked while the one before was in flight.
 
-A read serves only questions that arrived before it was sent. At most two batches are in flight, the queue is bounded,
-and so is the number of threads that wait, so that questions which memory can answer are never held up by those that it
-cannot.
+A read serves only questions that arrived before it was sent. Few batches are in flight, the queue is bounded and fair,
+and so many threads may wait and no more, so that questions which memory can answer are never held up by those that it
+cannot. What shall be confirmed waits by itself: while the standby is away such reads end late, and nobody else's do.
 """
 
-from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -14,6 +13,7 @@ from datetime import datetime
 from threading import BoundedSemaphore, Condition, Thread
 from typing import Generic, Protocol, TypeVar
 
+from services.introspect.fair_queue import A_TURN, FairQueue
 from tallystick.runtime.failures import Failure, TimedOut, Unavailable
 from tallystick.runtime.lease.answering import needs_confirmation, read_counts
 from tallystick.runtime.lease.records import Sending
@@ -23,10 +23,11 @@ from tallystick.runtime.log import logger
 Key = TypeVar("Key", bound=Hashable)
 Found = TypeVar("Found")
 
-_IN_FLIGHT = 2
+# How many batches of plain reads may be in flight, and how many of confirmed ones.
+_PLAIN_IN_FLIGHT = 2
+_CONFIRMED_IN_FLIGHT = 1
 _MOST_TOGETHER = 256
-_MOST_WAITING = 4000
-_PATIENCE_SECONDS = 4.0
+_MOST_WAITING = 16_000
 # After a batch that failed one at a time tries again, so that nobody else waits for a database that is away.
 _RETRY_SECONDS = 0.5
 
@@ -62,12 +63,11 @@ class Read(Generic[Found]):
 @dataclass(slots=True)
 class _Waiting(Generic[Key, Found]):
     key: Key
-    confirmed: bool
     answer: "Future[Read[Found]]" = field(default_factory=Future)
 
 
 class BatchedReads(Generic[Key, Found]):
-    """Answers threads that wait, from threads of its own."""
+    """Answers threads that wait, from threads of its own; `places` is how many may wait."""
 
     def __init__(
         self,
@@ -77,56 +77,40 @@ class BatchedReads(Generic[Key, Found]):
         places: BoundedSemaphore,
         deposed: Callable[[], None],
     ) -> None:
-        self._read = read
-        self._view = view
         self._clock = clock
         self._places = places
-        self._deposed = deposed
-        self._queue: deque[_Waiting[Key, Found]] = deque()
-        self._changed = Condition()
-        self._closed = False
-        self._in_flight = 0
-        self._away_until: float | None = None
-        self._threads = [Thread(target=self._serve, name=f"reads-{n}", daemon=True) for n in range(_IN_FLIGHT)]
+        self._plain = _Line(read, view, clock, deposed, confirmed=False, in_flight=_PLAIN_IN_FLIGHT)
+        self._confirmed = _Line(read, view, clock, deposed, confirmed=True, in_flight=_CONFIRMED_IN_FLIGHT)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many questions wait for a read to be sent."""
+        return self._plain.waiting + self._confirmed.waiting
 
     def start(self) -> None:
         """Begin to read."""
-        for thread in self._threads:
-            thread.start()
+        self._plain.start()
+        self._confirmed.start()
 
     def close(self) -> None:
         """Finish what is in flight and refuse what waits."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
-        while self._queue:
-            _tell(self._queue.popleft(), Unavailable("the service is ending"))
+        self._plain.refuse()
+        self._confirmed.refuse()
+        self._plain.close()
+        self._confirmed.close()
 
-    def find(self, keys: Sequence[Key], *, confirmed: bool = False) -> Sequence[Read[Found] | Failure]:
-        """Read keys, each answered by itself; raise `Unavailable` when too many wait already."""
+    def find(self, keys: Sequence[Key], *, until: float, confirmed: bool = False) -> Sequence[Read[Found] | Failure]:
+        """Read keys, each answered by itself; raise `Unavailable` when too many wait already.
+
+        `until` is the moment, of the clock, at which whoever asks waits no longer.
+        """
         if not self._places.acquire(blocking=False):
             raise Unavailable("too many questions wait for the database")
         try:
-            asked = [_Waiting[Key, Found](key, confirmed) for key in keys]
-            with self._changed:
-                if self._closed or len(self._queue) + len(asked) > _MOST_WAITING:
-                    raise Unavailable("too many questions wait for the database")
-                if self._is_away():
-                    raise Unavailable("the database cannot be asked now")
-                self._queue.extend(asked)
-                self._changed.notify_all()
-            until = self._clock() + _PATIENCE_SECONDS
+            asked = (self._confirmed if confirmed else self._plain).ask(keys)
             return [self._outcome(each, until) for each in asked]
         finally:
             self._places.release()
-
-    def _is_away(self) -> bool:
-        """Tell whether the last batch failed, and it is too early to try again or somebody does so already."""
-        if self._away_until is None:
-            return False
-        return bool(self._queue) or self._in_flight > 0 or self._clock() < self._away_until
 
     def _outcome(self, waiting: _Waiting[Key, Found], until: float) -> Read[Found] | Failure:
         try:
@@ -137,6 +121,75 @@ class BatchedReads(Generic[Key, Found]):
             return TimedOut("the database had no answer in time")
         except Failure as failure:
             return failure
+
+
+class _Line(Generic[Key, Found]):
+    """One queue of questions and the threads that read for it."""
+
+    def __init__(
+        self,
+        read: ReadsTogether[Key, Found],
+        view: Callable[[], View],
+        clock: Callable[[], float],
+        deposed: Callable[[], None],
+        *,
+        confirmed: bool,
+        in_flight: int,
+    ) -> None:
+        self._read = read
+        self._view = view
+        self._clock = clock
+        self._deposed = deposed
+        self._confirmed = confirmed
+        self._queue: FairQueue[_Waiting[Key, Found]] = FairQueue()
+        self._changed = Condition()
+        self._closed = False
+        self._in_flight = 0
+        self._away_until: float | None = None
+        self._threads = [Thread(target=self._serve, name=f"reads-{n}", daemon=True) for n in range(in_flight)]
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def refuse(self) -> None:
+        """Take no more questions, and begin to end."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Wait for what is in flight, once no more questions are taken, and refuse what waits."""
+        for thread in self._threads:
+            thread.join()
+        for each in self._queue.take(len(self._queue)):
+            _tell(each, Unavailable("the service is ending"))
+
+    def ask(self, keys: Sequence[Key]) -> Sequence[_Waiting[Key, Found]]:
+        """Let keys wait to be read; raise `Unavailable` when that would be in vain."""
+        asked = [_Waiting[Key, Found](key) for key in keys]
+        with self._changed:
+            if self._closed or self._has_no_room_for(len(asked)):
+                raise Unavailable("too many questions wait for the database")
+            if self._is_away():
+                raise Unavailable("the database cannot be asked now")
+            self._queue.add(asked)
+            self._changed.notify_all()
+        return asked
+
+    def _has_no_room_for(self, asked: int) -> bool:
+        # Who asks no more than is read in a turn is bounded by the places, and refused by nobody's batches.
+        return asked > A_TURN and len(self._queue) + asked > _MOST_WAITING
+
+    def _is_away(self) -> bool:
+        """Tell whether the last batch failed, and it is too early to try again or somebody does so already."""
+        if self._away_until is None:
+            return False
+        return bool(self._queue) or self._in_flight > 0 or self._clock() < self._away_until
 
     def _serve(self) -> None:
         while True:
@@ -168,7 +221,7 @@ class BatchedReads(Generic[Key, Found]):
             if self._closed:
                 return []
             self._in_flight += 1
-            return [self._queue.popleft() for _ in range(min(len(self._queue), _MOST_TOGETHER))]
+            return self._queue.take(_MOST_TOGETHER)
 
     def _answer(self, batch: Sequence[_Waiting[Key, Found]]) -> bool:
         """Read for those who still wait; tell whether there was anybody."""
@@ -178,7 +231,7 @@ class BatchedReads(Generic[Key, Found]):
         keys = list(dict.fromkeys(each.key for each in wanted))
         view = self._view()
         at = self._clock()
-        confirmed = needs_confirmation(view, at) or any(each.confirmed for each in wanted)
+        confirmed = self._confirmed or needs_confirmation(view, at)
         answer = self._read(keys, confirmed=confirmed)
         if not read_counts(answer.timeline, view, confirmed=confirmed):
             self._deposed()

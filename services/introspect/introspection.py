@@ -50,27 +50,27 @@ class Introspect:
         """Answer several questions of one caller, each by itself; raise `Unavailable` when none can be taken."""
         outcomes: list[Introspection | Failure] = [INACTIVE] * len(questions)
         access: list[tuple[int, AccessToken, Freshness]] = []
+        refresh: list[tuple[int, RefreshToken, Freshness]] = []
         for number, question in enumerate(questions):
-            token = parse_access_token(question.token)
-            refresh = parse_refresh_token(question.token)
-            if token is not None:
-                access.append((number, token, question.freshness))
-            elif refresh is not None:
-                outcomes[number] = self._about_refresh_token(refresh, question.freshness, caller)
+            access_token = parse_access_token(question.token)
+            refresh_token = parse_refresh_token(question.token)
+            if access_token is not None:
+                access.append((number, access_token, question.freshness))
+            elif refresh_token is not None:
+                refresh.append((number, refresh_token, question.freshness))
         if access:
             found = self._records.access_tokens([(token, freshness) for _, token, freshness in access])
             for (number, _, _), known in zip(access, found, strict=True):
                 outcomes[number] = (
                     known if isinstance(known, Failure) else about_access_token(known, caller, self._issuer)
                 )
+        if refresh:
+            current = self._records.refresh_tokens([(token, freshness) for _, token, freshness in refresh])
+            for (number, token, _), family in zip(refresh, current, strict=True):
+                outcomes[number] = (
+                    family if isinstance(family, Failure) else about_refresh_token(family, token, caller, self._issuer)
+                )
         return outcomes
-
-    def _about_refresh_token(self, token: RefreshToken, freshness: Freshness, caller: str) -> Introspection | Failure:
-        try:
-            known = self._records.refresh_token(token, freshness)
-        except Failure as failure:
-            return failure
-        return about_refresh_token(known, token, caller, self._issuer)
 
 
 def about_access_token(known: Known, caller: str, issuer: str) -> Introspection:

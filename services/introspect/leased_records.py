@@ -32,6 +32,8 @@ from tallystick.runtime.lease.answering import memory_holds_for
 from tallystick.runtime.lease.records import Record, Records
 from tallystick.runtime.lease.view import POLICY, Moment, Subject, View
 
+# How long one question waits for Postgres. A call asks at most three, one after the other: who calls, policy, tokens.
+_PATIENCE_SECONDS = 3.0
 # How often policy may change under a question before the asker is told to come back.
 _ATTEMPTS = 3
 
@@ -95,6 +97,7 @@ class LeasedRecords:
         questions = [_Question(TokenKey(token.digest, token.bucket), freshness) for token, freshness in asked]
         view = self._view()
         at = self._clock()
+        until = at + _PATIENCE_SECONDS
         for question in questions:
             question.known = self._remembered(question, view, at)
         for _ in range(_ATTEMPTS):
@@ -102,17 +105,25 @@ class LeasedRecords:
             if not open_:
                 break
             try:
-                self._read(open_)
+                self._read(open_, until)
             except Failure as failure:
                 for question in open_:
                     question.known = question.known or failure
         changing = Unavailable("policy changes at this moment: ask again")
         return [question.known or changing for question in questions]
 
-    def refresh_token(self, token: RefreshToken, freshness: Freshness) -> KnownRefreshToken:
-        """Return the current refresh token of the same family; raise `Unavailable` or `TimedOut`."""
-        read = _only(self._reading.refresh_tokens.find([token.family], confirmed=freshness.read_again))
-        return KnownRefreshToken(read.found, read.moment.time)
+    def refresh_tokens(self, asked: Sequence[tuple[RefreshToken, Freshness]]) -> Sequence[KnownRefreshToken | Failure]:
+        """Return the current refresh token of each one's family, or why that cannot be told now."""
+        confirmed = any(freshness.read_again for _, freshness in asked)
+        families = [token.family for token, _ in asked]
+        until = self._clock() + _PATIENCE_SECONDS
+        try:
+            reads = self._reading.refresh_tokens.find(families, until=until, confirmed=confirmed)
+        except Failure as failure:
+            return [failure] * len(asked)
+        return [
+            read if isinstance(read, Failure) else KnownRefreshToken(read.found, read.moment.time) for read in reads
+        ]
 
     def client(self, client_id: str) -> CallerLookup:
         """Return a client, if there is one, and Postgres's time; raise `Unavailable` or `TimedOut`."""
@@ -122,7 +133,7 @@ class LeasedRecords:
         if record is not None and view.moment is not None and memory_holds_for(record, view, at):
             return CallerLookup(view.moment.at(at), record.value.client)
         try:
-            read = _only(self._reading.callers.find([client_id]))
+            read = _only(self._reading.callers.find([client_id], until=at + _PATIENCE_SECONDS))
         except Failure:
             stale_by = math.inf if record is None else self._clock() - record.sent.at
             if record is None or stale_by > STALEST_SECONDS:
@@ -147,7 +158,8 @@ class LeasedRecords:
             is_accepted = 0 < freshness.staleness >= at - record.sent.at
             if is_accepted or memory_holds_for(record, view, at):
                 return record.value
-        read = _only(self._reading.policies.find([resource], confirmed=freshness.read_again))
+        until = at + _PATIENCE_SECONDS
+        read = _only(self._reading.policies.find([resource], until=until, confirmed=freshness.read_again))
         if read.found is None:
             raise Unavailable("the database gave no answer")
         self._remember_policy(read, read.found)
@@ -184,10 +196,11 @@ class LeasedRecords:
             return None
         return record.value if record.value.version == token.policy_version else None
 
-    def _read(self, questions: Sequence[_Question]) -> None:
+    def _read(self, questions: Sequence[_Question], until: float) -> None:
         """Read tokens, then the policies that go with them; leave open what was read at two versions of policy."""
         confirmed = any(question.freshness.read_again for question in questions)
-        outcomes = self._reading.tokens.find([question.key for question in questions], confirmed=confirmed)
+        keys = [question.key for question in questions]
+        outcomes = self._reading.tokens.find(keys, until=until, confirmed=confirmed)
         found: list[tuple[_Question, Read[AccessTokenRecord], AccessTokenRecord]] = []
         for question, outcome in zip(questions, outcomes, strict=True):
             if isinstance(outcome, Failure):
@@ -196,7 +209,7 @@ class LeasedRecords:
                 question.known = Known(None, None, outcome.moment.time)
             else:
                 found.append((question, outcome, outcome.found))
-        policies, failures = self._read_policies([(token, read) for _, read, token in found])
+        policies, failures = self._read_policies([(token, read) for _, read, token in found], until)
         view = self._view()
         at = self._clock()
         for question, read, token in found:
@@ -218,7 +231,7 @@ class LeasedRecords:
             question.known = Known(token, policy, read.moment.at(at), left)
 
     def _read_policies(
-        self, tokens: Sequence[tuple[AccessTokenRecord, Read[AccessTokenRecord]]]
+        self, tokens: Sequence[tuple[AccessTokenRecord, Read[AccessTokenRecord]]], until: float
     ) -> tuple[Mapping[str, ResourcePolicy], Mapping[str, Failure]]:
         """Read the policies of tokens that are not remembered; return them, and why others could not be read."""
         wanted = list(
@@ -232,7 +245,8 @@ class LeasedRecords:
             return {}, {}
         policies: dict[str, ResourcePolicy] = {}
         failures: dict[str, Failure] = {}
-        for resource, read in zip(wanted, self._reading.policies.find(wanted), strict=True):
+        reads = self._reading.policies.find(wanted, until=until)
+        for resource, read in zip(wanted, reads, strict=True):
             if isinstance(read, Failure):
                 failures[resource] = read
             elif read.found is not None:

@@ -15,8 +15,8 @@ class TokenRecords(Protocol):
     def access_tokens(self, asked: Sequence[tuple[AccessToken, Freshness]]) -> Sequence[Known | Failure]:
         """Return what is known of each access token, or why that cannot be told now."""
 
-    def refresh_token(self, token: RefreshToken, freshness: Freshness) -> KnownRefreshToken:
-        """Return the current refresh token of the same family; raise `Unavailable` or `TimedOut`."""
+    def refresh_tokens(self, asked: Sequence[tuple[RefreshToken, Freshness]]) -> Sequence[KnownRefreshToken | Failure]:
+        """Return the current refresh token of each one's family, or why that cannot be told now."""
 
 
 class PolicyRecords(Protocol):

@@ -42,8 +42,8 @@ class UnknownTokens:
             assert self.go_on.wait(_SECONDS)
         return [self.failure or Known(None, None, NOON) for _ in asked]
 
-    def refresh_token(self, token: RefreshToken, freshness: Freshness) -> KnownRefreshToken:
-        raise AssertionError(token, freshness)
+    def refresh_tokens(self, asked: Sequence[tuple[RefreshToken, Freshness]]) -> Sequence[KnownRefreshToken | Failure]:
+        raise AssertionError(asked)
 
     def policy(self, resource: str, freshness: Freshness) -> ResourcePolicy:
         assert not freshness.read_again

@@ -11,7 +11,7 @@ import pytest
 from psycopg.rows import DictRow
 
 from services.introspect.leased_records import LeasedRecords
-from services.introspect.model import Freshness, Known
+from services.introspect.model import Freshness, Known, KnownRefreshToken
 from tallystick.oauth2.opaque_token import AccessToken
 from tallystick.oauth2.refresh_token import RefreshToken
 from tallystick.runtime.failures import Failure, Unavailable
@@ -94,7 +94,9 @@ def test_a_read_is_one_statement(rows: Rows, counted: CountedPostgres, token: Ac
         records.client(grant.client.client_id)
         assert taken() == 1
         presented: RefreshToken = grant.refresh_token
-        assert records.refresh_token(presented, READ_AGAIN).record is not None
+        [family] = records.refresh_tokens([(presented, READ_AGAIN)])
+        assert isinstance(family, KnownRefreshToken)
+        assert family.record is not None
         assert taken() == 1
 
 

@@ -1,5 +1,6 @@
 """The three checks: which fails first, and what is said of it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -160,8 +161,8 @@ class Store:
         self.asked += 1
         return [self._known]
 
-    def refresh_token(self, token: RefreshToken, freshness: Freshness) -> KnownRefreshToken:
-        raise AssertionError(token, freshness)
+    def refresh_tokens(self, asked: Sequence[tuple[RefreshToken, Freshness]]) -> Sequence[KnownRefreshToken | Failure]:
+        raise AssertionError(asked)
 
     def policy(self, resource: str, freshness: Freshness) -> ResourcePolicy:
         assert freshness == LEASED

@@ -62,6 +62,10 @@ class Postgres:
     def _depose(self) -> None:
         self.deposed += 1
 
+    def find(self, *keys: str, confirmed: bool = False) -> Outcomes:
+        """Ask, and wait as long as somebody who asks does."""
+        return self.reads.find(keys, until=self.now + PATIENCE_SECONDS, confirmed=confirmed)
+
     def read(self, number: int) -> Sent:
         """Wait for the read with this number, from 0."""
         with self._changed:
@@ -78,12 +82,10 @@ class Desk:
 
     def ask(self, *keys: str, confirmed: bool = False) -> "Future[Outcomes]":
         """Ask, and go on; return once the question has its place and waits."""
-        queued = len(self.postgres.reads._queue)  # noqa: SLF001 - nothing else tells that a question has arrived
+        waiting = self.postgres.reads.waiting
         sent = len(self.postgres.sent)
-        asked = self.threads.submit(self.postgres.reads.find, keys, confirmed=confirmed)
-        self._until(
-            lambda: len(self.postgres.reads._queue) > queued or len(self.postgres.sent) > sent or asked.done()  # noqa: SLF001
-        )
+        asked = self.threads.submit(self.postgres.find, *keys, confirmed=confirmed)
+        self._until(lambda: self.postgres.reads.waiting > waiting or len(self.postgres.sent) > sent or asked.done())
         return asked
 
     def occupied(self) -> list["Future[Outcomes]"]:
@@ -169,7 +171,7 @@ def test_nobody_waits_beyond_the_places(postgres: Postgres, desk: Desk) -> None:
     """Whoever finds no place is told so at once, and who has one is answered."""
     waiting = [*desk.occupied(), *(desk.ask("more") for _ in range(PLACES - 2))]
     with pytest.raises(Unavailable):
-        postgres.reads.find(["one too many"])
+        postgres.find("one too many")
     for number in range(3):
         postgres.read(number).say("well")
     assert [told(each) for each in waiting] == ["well"] * PLACES
@@ -182,7 +184,7 @@ def test_no_more_wait_than_the_queue_takes(postgres: Postgres, desk: Desk) -> No
     """A queue that is full refuses at once, whoever asks, and takes back nothing."""
     asked = desk.occupied()
     with pytest.raises(Unavailable):
-        postgres.reads.find([str(number) for number in range(4001)])
+        postgres.find(*(str(number) for number in range(16_001)))
     for number in range(2):
         postgres.read(number).say("well")
     assert [told(each) for each in asked] == ["well", "well"]
@@ -211,15 +213,66 @@ def test_a_read_is_confirmed_unless_a_lease_vouches_for_it(
     assert told(asked) == "active"
 
 
-def test_one_wish_holds_for_all_of_a_batch(postgres: Postgres, desk: Desk) -> None:
-    """Who wishes for a confirmed read gets one, with whomever it is shared."""
-    desk.occupied()
-    waiting = [desk.ask("a"), desk.ask("b", confirmed=True)]
-    postgres.read(0).say("one")
+def test_a_wish_holds_nobody_else_up(postgres: Postgres, desk: Desk) -> None:
+    """While the standby is away a confirmed read may take long, and plain ones go on beside it (promise 4)."""
+    wished = [desk.ask("a", confirmed=True), desk.ask("b", confirmed=True), desk.ask("c", confirmed=True)]
+    slow = postgres.read(0)
+    for number in (1, 2, 3):
+        plain = desk.ask("a")
+        sent = postgres.read(number)
+        assert (sent.keys, sent.confirmed) == (["a"], False)
+        sent.say("at once")
+        assert told(plain) == "at once"
+    slow.say("late")
+    last = postgres.read(4)
+    assert (last.keys, last.confirmed) == (["b", "c"], True)
+    last.say("later")
+    assert [told(each) for each in wished] == ["late", "later", "later"]
+
+
+def test_a_confirmed_read_that_fails_refuses_no_plain_one(postgres: Postgres, desk: Desk) -> None:
+    """That the standby cannot be reached is no reason to keep anybody from asking the primary (promise 4)."""
+    wished = desk.ask("a", confirmed=True)
+    postgres.read(0).answer.set_exception(TimedOut("the standby is away"))
+    assert isinstance(outcome(wished), TimedOut)
+    with pytest.raises(Unavailable):
+        postgres.find("a", confirmed=True)
+    plain = desk.ask("a")
+    postgres.read(1).say("active")
+    assert told(plain) == "active"
+
+
+def test_who_asks_much_holds_nobody_up(postgres: Postgres, desk: Desk) -> None:
+    """A single question that comes after a large batch is read with the first part of it, not after the last."""
+    occupied = desk.occupied()
+    much = desk.ask(*(f"many {number}" for number in range(1000)))
+    little = desk.ask("one")
+    postgres.read(0).say("first")
     third = postgres.read(2)
-    assert (third.keys, third.confirmed) == (["a", "b"], True)
+    assert len(third.keys) == 256
+    assert "one" in third.keys
     third.say("well")
-    assert [told(each) for each in waiting] == ["well", "well"]
+    assert told(little) == "well"
+    postgres.read(1).say("second")
+    for number in range(3, 6):
+        postgres.read(number).say("well")
+    assert len(much.result(PATIENCE_SECONDS)) == 1000
+    assert [told(each) for each in occupied] == ["first", "second"]
+
+
+def test_a_full_queue_takes_single_questions(postgres: Postgres, desk: Desk) -> None:
+    """Batches may fill the queue for other batches, never for who asks about one token."""
+    desk.occupied()
+    full = [desk.ask(*(f"{asker} {number}" for number in range(8000))) for asker in "ab"]
+    with pytest.raises(Unavailable):
+        postgres.find(*(str(number) for number in range(17)))
+    single = desk.ask("one")
+    postgres.read(0).say("first")
+    third = postgres.read(2)
+    assert "one" in third.keys
+    third.say("well")
+    assert told(single) == "well"
+    assert not any(each.done() for each in full)
 
 
 def test_a_plain_read_of_another_timeline_does_not_count(postgres: Postgres, desk: Desk) -> None:
@@ -277,11 +330,11 @@ def test_after_a_failure_one_tries_for_all(postgres: Postgres, desk: Desk) -> No
     postgres.read(0).answer.set_exception(Unavailable("away"))
     assert isinstance(outcome(failed), Unavailable)
     with pytest.raises(Unavailable):
-        postgres.reads.find(["too early"])
+        postgres.find("too early")
     postgres.now += 0.5
     tries = desk.ask("in time")
     with pytest.raises(Unavailable):
-        postgres.reads.find(["somebody tries already"])
+        postgres.find("somebody tries already")
     postgres.read(1).say("active")
     assert told(tries) == "active"
     after = desk.ask("after")
@@ -294,7 +347,7 @@ def test_who_gave_up_is_not_read_for(postgres: Postgres, desk: Desk) -> None:
     """A question whose asker has left costs nothing more, and its answer is no verdict (promise 4)."""
     asked = desk.occupied()
     postgres.step = 10.0
-    [given_up] = postgres.reads.find(["nobody waits for this"])
+    [given_up] = postgres.find("nobody waits for this")
     assert isinstance(given_up, TimedOut)
     postgres.step = 0.0
     last = desk.ask("last")
@@ -310,7 +363,7 @@ def test_the_end_comes_even_if_somebody_gave_up(postgres: Postgres, desk: Desk) 
     """A question that nobody waits for any more does not hinder the end."""
     desk.occupied()
     postgres.step = 10.0
-    postgres.reads.find(["nobody waits for this"])
+    postgres.find("nobody waits for this")
     closing = desk.threads.submit(postgres.reads.close)
     for number in range(2):
         postgres.read(number).say("well")
@@ -321,11 +374,11 @@ def test_what_waits_at_the_end_is_told(postgres: Postgres, desk: Desk) -> None:
     """When the service ends what is in flight is finished, what waits is refused, and nothing more is taken."""
     asked, waiting = desk.occupied(), desk.ask("waits")
     closing = desk.threads.submit(postgres.reads.close)
-    desk._until(lambda: postgres.reads._closed)  # noqa: SLF001 - nothing else tells that the end has begun
+    desk._until(lambda: postgres.reads._plain._closed)  # noqa: SLF001 - nothing else tells that the end has begun
     for number in range(2):
         postgres.read(number).say("well")
     closing.result(PATIENCE_SECONDS)
     assert [told(each) for each in asked] == ["well", "well"]
     assert isinstance(outcome(waiting), Unavailable)
     with pytest.raises(Unavailable):
-        postgres.reads.find(["too late"])
+        postgres.find("too late")

@@ -73,8 +73,8 @@ class Tokens:
         policy = ResourcePolicy(ISSUER, 0)
         return [Known(self._records.get(token.text), policy, NOW) for token, _ in asked]
 
-    def refresh_token(self, token: RefreshToken, freshness: Freshness) -> KnownRefreshToken:
-        raise AssertionError(token, freshness)
+    def refresh_tokens(self, asked: Sequence[tuple[RefreshToken, Freshness]]) -> Sequence[KnownRefreshToken | Failure]:
+        raise AssertionError(asked)
 
 
 own = AccessTokenRecord(

@@ -36,8 +36,8 @@ class Failing:
     def access_tokens(self, asked: Sequence[tuple[AccessToken, Freshness]]) -> Sequence[Known | Failure]:
         raise AssertionError(asked)
 
-    def refresh_token(self, token: RefreshToken, freshness: Freshness) -> KnownRefreshToken:
-        raise AssertionError(token, freshness)
+    def refresh_tokens(self, asked: Sequence[tuple[RefreshToken, Freshness]]) -> Sequence[KnownRefreshToken | Failure]:
+        raise AssertionError(asked)
 
     def client(self, client_id: str) -> CallerLookup:
         assert client_id == "api"

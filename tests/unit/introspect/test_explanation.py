@@ -323,8 +323,8 @@ class Store:
         self.wished += [freshness for _, freshness in asked]
         return [self._known]
 
-    def refresh_token(self, token: RefreshToken, freshness: Freshness) -> KnownRefreshToken:
-        raise AssertionError(token, freshness)
+    def refresh_tokens(self, asked: Sequence[tuple[RefreshToken, Freshness]]) -> Sequence[KnownRefreshToken | Failure]:
+        raise AssertionError(asked)
 
 
 TOKEN = new_access_token(b"t" * 32, NOW + timedelta(minutes=9)).text

@@ -265,10 +265,9 @@ class OneRecord:
         self.asked += len(asked)
         return [known(self._access) for _ in asked]
 
-    def refresh_token(self, token: RefreshToken, freshness: Freshness) -> KnownRefreshToken:
-        del token, freshness
-        self.asked += 1
-        return KnownRefreshToken(self._refresh, NOW)
+    def refresh_tokens(self, asked: Sequence[tuple[RefreshToken, Freshness]]) -> Sequence[KnownRefreshToken | Failure]:
+        self.asked += len(asked)
+        return [KnownRefreshToken(self._refresh, NOW) for _ in asked]
 
 
 class NoAnswer:
@@ -277,8 +276,8 @@ class NoAnswer:
     def access_tokens(self, asked: Sequence[tuple[AccessToken, Freshness]]) -> Sequence[Known | Failure]:
         return [Unavailable("not now") for _ in asked]
 
-    def refresh_token(self, token: RefreshToken, freshness: Freshness) -> KnownRefreshToken:
-        raise Unavailable("not now", detail=f"{type(token).__name__} {freshness}")
+    def refresh_tokens(self, asked: Sequence[tuple[RefreshToken, Freshness]]) -> Sequence[KnownRefreshToken | Failure]:
+        return [Unavailable("not now") for _ in asked]
 
 
 ACCESS_TOKEN = new_access_token(b"r" * 32, EXPIRES).text

@@ -18,6 +18,7 @@ from services.introspect.model import (
     Client,
     Freshness,
     Known,
+    KnownRefreshToken,
     RefreshTokenRecord,
     ResourcePolicy,
     TokenKey,
@@ -294,7 +295,10 @@ def test_refresh_tokens_are_always_read(store: Store, records: LeasedRecords) ->
     store.lease()
     token = RefreshToken(family=UUID(int=1), generation=0, secret=b"s" * 32, mac=b"m" * 32, key_id="k1")
     for _ in range(2):
-        assert records.refresh_token(token, LEASED).record is None
+        assert (
+            records.refresh_tokens([(token, LEASED), (replace(token, family=UUID(int=2)), LEASED)])
+            == [KnownRefreshToken(None, NOON)] * 2
+        )
     assert store.asked == ["refresh tokens", "refresh tokens"]
 
 
