@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
+from tallystick.oauth2.path_segment import ambiguous_escape
 from tallystick.oauth2.service_name import is_template, parse_service_name
 
 LONGEST = 8192
@@ -17,8 +18,6 @@ LONGEST = 8192
 _REQUEST = re.compile(rb"(?:([A-Z]+(?:-[A-Z]+)*) )?(/[^?#]*)(?:\?.*)?", re.DOTALL)
 # RFC 3986 §3.3 without ";", which some programs cut a segment at.
 _SEGMENT = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2})*")
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-_UNRESERVED = re.compile(rb"[A-Za-z0-9._~-]")
 _DEFAULT_METHOD = "POST"
 
 
@@ -51,12 +50,7 @@ def _is_clear(segment: bytes) -> bool:
     """Tell whether all programs read a segment alike."""
     if segment in {b".", b".."} or _SEGMENT.fullmatch(segment) is None:
         return False
-    return not any(_is_ambiguous(bytes.fromhex(escaped.decode("ascii"))) for escaped in _ESCAPE.findall(segment))
-
-
-def _is_ambiguous(octet: bytes) -> bool:
-    """Tell whether an escaped byte is one that programs unescape: a separator, `%`, a control, an unreserved one."""
-    return octet in {b"/", b"\\", b"%"} or octet < b" " or octet == b"\x7f" or _UNRESERVED.fullmatch(octet) is not None
+    return ambiguous_escape(segment.decode("ascii")) is None
 
 
 @dataclass(slots=True)

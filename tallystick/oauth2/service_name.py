@@ -12,6 +12,8 @@ Paths are taken as they stand and never normalised: what two programs could read
 import re
 from dataclasses import dataclass
 
+from tallystick.oauth2.path_segment import ambiguous_escape
+
 LIMIT = 500
 """The longest name of a service, in characters."""
 
@@ -20,8 +22,6 @@ _METHOD = re.compile(r"[A-Z]+(?:-[A-Z]+)*")
 _TEMPLATE = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
 # RFC 3986 §3.3 without ";", which some programs cut a segment at, and "*", which would look like a folder.
 _LITERAL = re.compile(r"(?:[A-Za-z0-9._~!$&'()+,=:@-]|%[0-9A-Fa-f]{2})*")
-_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
-_UNRESERVED = re.compile(rb"[A-Za-z0-9._~-]")
 
 
 class MalformedServiceName(ValueError):
@@ -94,7 +94,6 @@ def _check_segment(segment: str, *, may_be_empty: bool) -> None:
         raise MalformedServiceName("may hold * only as its last segment, where it makes a folder")
     if _LITERAL.fullmatch(segment) is None:
         raise MalformedServiceName("holds a character that a path cannot have, or a template that fills no segment")
-    for escaped in _ESCAPE.findall(segment):
-        octet = bytes.fromhex(escaped)
-        if octet in {b"/", b"\\", b"%"} or octet < b" " or octet == b"\x7f" or _UNRESERVED.match(octet):
-            raise MalformedServiceName(f"must not hold %{escaped}, which programs read differently")
+    escaped = ambiguous_escape(segment)
+    if escaped is not None:
+        raise MalformedServiceName(f"must not hold {escaped}, which programs read differently")

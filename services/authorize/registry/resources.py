@@ -1,6 +1,7 @@
 """The use cases of `ResourceService`."""
 
 from collections.abc import Collection, Iterable
+from urllib.parse import unquote_to_bytes
 
 from services.authorize.registry import identifiers
 from services.authorize.registry.model import Page, Resource
@@ -81,10 +82,11 @@ class Resources:
 def canonical_services(names: Iterable[str]) -> tuple[str, ...]:
     """Return services in their one way of writing, sorted, each once.
 
-    Raise `Invalid` for what is no service, and for two that differ only in what their templates are called: no request
-    could tell them apart.
+    Raise `Invalid` for what is no service, and for two that differ only in what their templates are called, or whose
+    paths differ only in what is escaped: no request could tell them apart.
     """
     by_shape: dict[ServiceName, str] = {}
+    spellings: dict[tuple[bytes, ...], tuple[str, ...]] = {}
     for name in names:
         try:
             service = parse_service_name(name)
@@ -92,6 +94,12 @@ def canonical_services(names: Iterable[str]) -> tuple[str, ...]:
             raise Invalid(f"services: {excerpt(name)!r} {problem}") from None
         if by_shape.setdefault(service.shape, str(service)) != str(service):
             raise Invalid(f"services: {excerpt(name)!r} is {excerpt(by_shape[service.shape])!r}: keep one of them")
+        for depth in range(1, len(service.segments) + 1):
+            path = service.shape.segments[:depth]
+            spelled = spellings.setdefault(tuple(map(unquote_to_bytes, path)), path)
+            if spelled != path:
+                one, other = ("/" + "/".join(each) for each in (spelled, path))
+                raise Invalid(f"services: programs take {excerpt(one)!r} and {excerpt(other)!r} for one path: keep one")
     if len(by_shape) > MOST_SERVICES:
         raise Invalid(f"services: a resource may have at most {MOST_SERVICES}; a folder /…/* stands for all below it")
     return tuple(sorted(by_shape.values()))

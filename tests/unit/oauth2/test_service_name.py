@@ -42,6 +42,7 @@ def test_a_service_has_one_way_of_writing(written: str, canonical: str) -> None:
         "/photos/{}", "/photos/{1}", "/photos/{a b}", "/photos/x{id}", "/photos/{id}x", "/photos/{id", "/photos/id}",
         "/photos/%", "/photos/%2", "/photos/%zz", "/photos/%2f", "/photos/%2F", "/photos/%5c", "/photos/%25",
         "/photos/%00", "/photos/%0a", "/photos/%7F", "/photos/%41", "/photos/%2e%2e", "/photos/%7e",
+        "/photos/%C0%AF", "/photos/%C3", "/photos/%C3x%A9", "/photos/%FF", "/photos/%C2%85", "/photos/%ED%A0%80",
         "/" + "x" * LIMIT,
     ],
 )  # fmt: skip

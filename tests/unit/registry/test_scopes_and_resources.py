@@ -63,3 +63,27 @@ def test_services_that_no_request_could_tell_apart_are_refused() -> None:
     )
     with pytest.raises(Invalid, match="keep one"):
         canonical_services(["GET /a/{x}", "GET /a/{y}"])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("GET /a:b", "GET /a%3Ab"),
+        ("GET /a%3Ab", "GET /a%3ab"),
+        ("GET /a:b", "POST /a%3Ab"),
+        ("GET /{x}/a:b/c", "GET /{y}/a%3Ab/*"),
+        ("/caf%C3%A9/*", "GET /caf%c3%a9/menu"),
+    ],
+)
+def test_a_path_is_spelled_in_one_way(one: str, other: str) -> None:
+    """What programs that undo escapes take for one path is registered once, so each request is for one service."""
+    assert canonical_services([one])
+    assert canonical_services([other])
+    with pytest.raises(Invalid, match="keep one"):
+        canonical_services([one, other])
+
+
+def test_paths_that_are_several_are_kept() -> None:
+    """Other escapes, and the same segments in other places, are paths of their own."""
+    services = ("GET /a%3Ab", "GET /a%3Bb", "GET /x/a:b", "GET /{id}")
+    assert canonical_services(services) == services
