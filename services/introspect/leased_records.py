@@ -36,6 +36,8 @@ from tallystick.runtime.lease.view import POLICY, Moment, Subject, View
 _PATIENCE_SECONDS = 3.0
 # How often policy may change under a question before the asker is told to come back.
 _ATTEMPTS = 3
+# A record is taken to hold fewer names than these: scopes, groups, services and callers.
+_NAMES_OF_ONE = 20
 
 Value = TypeVar("Value")
 
@@ -78,7 +80,8 @@ class _Question:
 class LeasedRecords:
     """Implements `TokenRecords`, `PolicyRecords` and `CallerRecords`.
 
-    `room` is how many access tokens are remembered; of callers and policies a tenth of it.
+    `room` is how many access tokens are remembered, and of callers and policies a tenth of it; what holds many names
+    counts for several.
     """
 
     def __init__(
@@ -88,8 +91,8 @@ class LeasedRecords:
         self._view = view
         self._clock = clock
         self._issuer = issuer
-        self._tokens = Records[TokenKey, Remembered](room)
-        self._policies = Records[str, ResourcePolicy](max(1, room // 10))
+        self._tokens = Records[TokenKey, Remembered](room, _weight_of_token)
+        self._policies = Records[str, ResourcePolicy](max(1, room // 10), _weight_of_policy)
         self._callers = Records[str, RememberedCaller](max(1, room // 10))
 
     def access_tokens(self, asked: Sequence[tuple[AccessToken, Freshness]]) -> Sequence[Known | Failure]:
@@ -260,6 +263,17 @@ class LeasedRecords:
             self._policies.put(policy.resource, Record(policy, read.sent, frozenset({POLICY}), read.timeline))
         else:
             self._policies.drop(policy.resource)
+
+
+def _weight_of_token(remembered: Remembered) -> int:
+    token = remembered.token
+    return 1 + (len(token.scopes) + len(token.covering) + len(token.groups)) // _NAMES_OF_ONE
+
+
+def _weight_of_policy(policy: ResourcePolicy) -> int:
+    names = len(policy.callers) + len(policy.services) + len(policy.covers)
+    names += sum(map(len, policy.services.values())) + sum(map(len, policy.covers.values()))
+    return 1 + names // _NAMES_OF_ONE
 
 
 def _only(reads: Sequence[Read[Value] | Failure]) -> Read[Value]:

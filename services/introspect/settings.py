@@ -21,5 +21,5 @@ class IntrospectSettings(Settings):
     """How many tokens one caller may ask a replica about in a second, one by one, in batches and in streams together; 0
     for no limit. It may ask twice as many at once after it has been silent."""
     remembered_tokens: Annotated[int, Field(ge=0, le=10_000_000)] = 50_000
-    """How many access tokens a replica remembers, at about 3.2 kB each. With less than are in use it asks Postgres more
-    often."""
+    """How many access tokens a replica remembers, at about 3.2 kB each; one with many scopes and groups counts for
+    several. With less than are in use it asks Postgres more often."""

@@ -1,8 +1,8 @@
-"""What a replica remembers: records with the state of the log they were read at, as many as it has room for."""
+"""What a replica remembers: records with the state of the log they were read at, as much as it has room for."""
 
 from collections import OrderedDict
-from collections.abc import Hashable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -48,13 +48,23 @@ class Record(Generic[Value]):
         return all(view.changed.get(subject, NOWHERE) <= self.sent.position for subject in self.subjects)
 
 
-@dataclass(slots=True)
-class Records(Generic[Key, Value]):
-    """A bounded memory; what was used least recently leaves first. Safe for several threads."""
+def _one(value: object) -> int:
+    del value
+    return 1
 
-    room: int
-    _records: OrderedDict[Key, Record[Value]] = field(default_factory=OrderedDict)
-    _lock: Lock = field(default_factory=Lock)
+
+class Records(Generic[Key, Value]):
+    """A bounded memory; what was used least recently leaves first. Safe for several threads.
+
+    `weigh` tells how much of the room a value takes, at least 1. One that is heavier than the room has it to itself.
+    """
+
+    def __init__(self, room: int, weigh: Callable[[Value], int] = _one) -> None:
+        self._room = room
+        self._weigh = weigh
+        self._taken = 0
+        self._records: OrderedDict[Key, Record[Value]] = OrderedDict()
+        self._lock = Lock()
 
     def get(self, key: Key) -> Record[Value] | None:
         """Return what is remembered under a key, current or not."""
@@ -70,15 +80,21 @@ class Records(Generic[Key, Value]):
             present = self._records.get(key)
             if present is not None and _order(present.sent) > _order(record.sent):
                 return
+            self._drop(key)
             self._records[key] = record
-            self._records.move_to_end(key)
-            while len(self._records) > self.room:
-                self._records.popitem(last=False)
+            self._taken += self._weigh(record.value)
+            while self._taken > self._room and (len(self._records) > 1 or not self._room):
+                self._drop(next(iter(self._records)))
 
     def drop(self, key: Key) -> None:
         """Forget what is remembered under a key."""
         with self._lock:
-            self._records.pop(key, None)
+            self._drop(key)
+
+    def _drop(self, key: Key) -> None:
+        record = self._records.pop(key, None)
+        if record is not None:
+            self._taken -= self._weigh(record.value)
 
     def __len__(self) -> int:
         return len(self._records)

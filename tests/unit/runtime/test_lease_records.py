@@ -108,6 +108,32 @@ def test_memory_is_bounded() -> None:
     assert len(records) == 2
 
 
+def test_what_is_heavy_takes_more_room() -> None:
+    """A value that weighs much makes as many others leave, and gives their room back when it goes."""
+    records = Records[str, str](4, len)
+    for key in ("a", "b", "c", "d"):
+        records.put(key, replace(RECORD, value="x"))
+    records.put("b", replace(RECORD, value="xxx"))
+    assert [key for key in "abcd" if records.get(key) is not None] == ["b", "d"]
+    records.drop("b")
+    for key in ("e", "f", "g"):
+        records.put(key, replace(RECORD, value="x"))
+    assert len(records) == 4
+
+
+def test_what_is_heavier_than_the_room_has_it_to_itself() -> None:
+    """The one record that is in use is remembered, however large it is; without any room nothing is."""
+    records = Records[str, str](2, len)
+    records.put("a", RECORD)
+    records.put("b", replace(RECORD, value="x" * 9))
+    assert [key for key in "ab" if records.get(key) is not None] == ["b"]
+    records.put("c", replace(RECORD, value="x"))
+    assert [key for key in "bc" if records.get(key) is not None] == ["c"]
+    nothing = Records[str, str](0)
+    nothing.put("a", RECORD)
+    assert len(nothing) == 0
+
+
 def test_what_is_dropped_is_gone() -> None:
     """A record can be dropped, also one that is not there."""
     records = Records[str, str](2)
