@@ -9,7 +9,7 @@ from threading import BoundedSemaphore
 
 from services.introspect.adapters.postgres_callers import CallerReads
 from services.introspect.adapters.postgres_records import AccessTokenReads, PolicyReads, RefreshTokenReads
-from services.introspect.batched_reads import BatchedReads, Found, Key, ReadsTogether
+from services.introspect.batched_reads import BatchedReads, Found, Key, Places, ReadsTogether
 from services.introspect.caller_authentication import CallerAuthentication
 from services.introspect.caller_quota import CallerQuota
 from services.introspect.endpoints import IntrospectionEndpoint
@@ -36,13 +36,15 @@ from tallystick.runtime.sync_service import serve
 
 # Threads cost little while they are idle. Of those that serve calls some never wait for Postgres, so that what memory
 # can answer is answered however slow Postgres is; each of the two kinds has more threads than there are places to wait.
-_GRPC_THREADS = 128
-_HTTP_THREADS = 128
+_GRPC_THREADS = 192
+_HTTP_THREADS = 192
 _PLACES_TO_WAIT = 96
-# Of places of their own those who are not known yet wait, so that strangers never hold all others.
+# In places of their own those wait who wish for a confirmed read, which ends late while the standby is away, and those
+# who are not known yet, so that strangers never hold all others.
+_PLACES_TO_WAIT_FOR_THE_STANDBY = 24
 _PLACES_TO_BE_KNOWN = 32
 # One caller may have so many calls in progress, over HTTP and gRPC together, and so many streams. Even if all of them
-# wait for Postgres, other callers find half of the threads and a third of the places to wait.
+# wait for Postgres, other callers find two thirds of the threads and a third of the places to wait.
 _CALLS_OF_ONE_CALLER = 64
 _STREAMS = 48
 _STREAMS_OF_ONE_CALLER = 16
@@ -84,9 +86,10 @@ async def serve_introspect() -> None:
 def _records(
     settings: IntrospectSettings, postgres: SyncPostgres, follower: Follower, resources: ExitStack
 ) -> LeasedRecords:
-    places = BoundedSemaphore(_PLACES_TO_WAIT)
+    places = Places(BoundedSemaphore(_PLACES_TO_WAIT), BoundedSemaphore(_PLACES_TO_WAIT_FOR_THE_STANDBY))
+    to_be_known = Places(BoundedSemaphore(_PLACES_TO_BE_KNOWN), places.confirmed)
 
-    def batched(read: ReadsTogether[Key, Found], places: BoundedSemaphore = places) -> BatchedReads[Key, Found]:
+    def batched(read: ReadsTogether[Key, Found], places: Places = places) -> BatchedReads[Key, Found]:
         reads = BatchedReads(read, lambda: follower.view, boot_seconds, places, postgres.renew)
         reads.start()
         return resources.enter_context(closing(reads))
@@ -95,7 +98,7 @@ def _records(
         tokens=batched(AccessTokenReads(postgres)),
         refresh_tokens=batched(RefreshTokenReads(postgres)),
         policies=batched(PolicyReads(postgres)),
-        callers=batched(CallerReads(postgres), BoundedSemaphore(_PLACES_TO_BE_KNOWN)),
+        callers=batched(CallerReads(postgres), to_be_known),
     )
     return LeasedRecords(
         reading,

@@ -4,6 +4,8 @@ The decision is pure. It starts from what introspection says of the token, so th
 good there, and ends with the first check that fails.
 """
 
+from threading import Lock
+
 from services.introspect.introspection import about_access_token
 from services.introspect.model import (
     INACTIVE,
@@ -19,11 +21,12 @@ from services.introspect.ports import PolicyRecords, TokenRecords
 from services.introspect.requested_service import RegisteredServices, parse_request
 from tallystick.oauth2.bearer_token import bearer_challenge
 from tallystick.oauth2.opaque_token import parse_access_token
-from tallystick.oauth2.service_name import parse_service_name
+from tallystick.oauth2.service_name import parse_registered, parse_service_name
 from tallystick.runtime.failures import Failure, PermissionDenied
 
-# How many resources' rules are kept prepared; of others they are prepared for each question.
-_MOST_RULES = 1000
+# Rules are kept prepared for resources with so many names together, at about 500 bytes a name; then they are prepared
+# anew.
+_MOST_NAMES = 100_000
 
 
 class AccessRules:
@@ -33,7 +36,7 @@ class AccessRules:
         self.policy = policy
         self._services = RegisteredServices(policy.services)
         self._covers = {
-            scope: tuple(parse_service_name(each) for each in covered) for scope, covered in policy.covers.items()
+            scope: tuple(filter(None, map(parse_registered, covered))) for scope, covered in policy.covers.items()
         }
         self._covering: dict[str, frozenset[str]] = {}
 
@@ -61,7 +64,9 @@ class CheckAccess:
         self._tokens = tokens
         self._policies = policies
         self._issuer = issuer
+        self._lock = Lock()
         self._rules: dict[str, AccessRules] = {}
+        self._names = 0
 
     def __call__(
         self, token: str, resource: str, requested: bytes, *, caller: str, freshness: Freshness
@@ -88,9 +93,12 @@ class CheckAccess:
         rules = self._rules.get(policy.resource)
         if rules is None or rules.policy is not policy:
             rules = AccessRules(policy)
-            if len(self._rules) >= _MOST_RULES:
-                self._rules.clear()
-            self._rules[policy.resource] = rules
+            with self._lock:
+                self._names += policy.size
+                if self._names > _MOST_NAMES:
+                    self._rules.clear()
+                    self._names = policy.size
+                self._rules[policy.resource] = rules
         return rules
 
 

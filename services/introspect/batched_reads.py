@@ -1,8 +1,9 @@
 """Reads that wait together are sent together: a batch is whatever was asked while the one before was in flight.
 
-A read serves only questions that arrived before it was sent. Few batches are in flight, the queue is bounded and fair,
-and so many threads may wait and no more, so that questions which memory can answer are never held up by those that it
-cannot. What shall be confirmed waits by itself: while the standby is away such reads end late, and nobody else's do.
+A read serves only questions that arrived before it was sent. Few batches are in flight, every call that waits has its
+turn, and so many threads may wait and no more, so that what memory can answer is never held up by what it cannot. What
+is wished to be confirmed waits by itself, in places of its own: while the standby is away such reads end late, and the
+others do not as long as a lease vouches for them.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -13,8 +14,8 @@ from datetime import datetime
 from threading import BoundedSemaphore, Condition, Thread
 from typing import Generic, Protocol, TypeVar
 
-from services.introspect.fair_queue import A_TURN, FairQueue
-from tallystick.runtime.failures import Failure, TimedOut, Unavailable
+from services.introspect.fair_queue import FairQueue
+from tallystick.runtime.failures import Failure, Unavailable
 from tallystick.runtime.lease.answering import needs_confirmation, read_counts
 from tallystick.runtime.lease.records import Sending
 from tallystick.runtime.lease.view import Moment, View
@@ -27,7 +28,6 @@ Found = TypeVar("Found")
 _PLAIN_IN_FLIGHT = 2
 _CONFIRMED_IN_FLIGHT = 1
 _MOST_TOGETHER = 256
-_MOST_WAITING = 16_000
 # After a batch that failed one at a time tries again, so that nobody else waits for a database that is away.
 _RETRY_SECONDS = 0.5
 
@@ -66,21 +66,30 @@ class _Waiting(Generic[Key, Found]):
     answer: "Future[Read[Found]]" = field(default_factory=Future)
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How many threads may wait for reads, and how many for confirmed ones; several kinds of reads may share them."""
+
+    plain: BoundedSemaphore
+    confirmed: BoundedSemaphore
+
+
 class BatchedReads(Generic[Key, Found]):
-    """Answers threads that wait, from threads of its own; `places` is how many may wait."""
+    """Answers threads that wait, from threads of its own."""
 
     def __init__(
         self,
         read: ReadsTogether[Key, Found],
         view: Callable[[], View],
         clock: Callable[[], float],
-        places: BoundedSemaphore,
+        places: Places,
         deposed: Callable[[], None],
     ) -> None:
         self._clock = clock
-        self._places = places
-        self._plain = _Line(read, view, clock, deposed, confirmed=False, in_flight=_PLAIN_IN_FLIGHT)
-        self._confirmed = _Line(read, view, clock, deposed, confirmed=True, in_flight=_CONFIRMED_IN_FLIGHT)
+        self._plain = _Line(read, view, clock, places.plain, deposed, confirmed=False, in_flight=_PLAIN_IN_FLIGHT)
+        self._confirmed = _Line(
+            read, view, clock, places.confirmed, deposed, confirmed=True, in_flight=_CONFIRMED_IN_FLIGHT
+        )
 
     @property
     def waiting(self) -> int:
@@ -100,17 +109,17 @@ class BatchedReads(Generic[Key, Found]):
         self._confirmed.close()
 
     def find(self, keys: Sequence[Key], *, until: float, confirmed: bool = False) -> Sequence[Read[Found] | Failure]:
-        """Read keys, each answered by itself; raise `Unavailable` when too many wait already.
+        """Read keys, each answered by itself; raise `Unavailable` when too many threads wait.
 
         `until` is the moment, of the clock, at which whoever asks waits no longer.
         """
-        if not self._places.acquire(blocking=False):
+        line = self._confirmed if confirmed else self._plain
+        if not line.places.acquire(blocking=False):
             raise Unavailable("too many questions wait for the database")
         try:
-            asked = (self._confirmed if confirmed else self._plain).ask(keys)
-            return [self._outcome(each, until) for each in asked]
+            return [self._outcome(each, until) for each in line.ask(keys)]
         finally:
-            self._places.release()
+            line.places.release()
 
     def _outcome(self, waiting: _Waiting[Key, Found], until: float) -> Read[Found] | Failure:
         try:
@@ -118,7 +127,7 @@ class BatchedReads(Generic[Key, Found]):
         except FutureTimeout:
             # Nobody waits for it any more, so it need not be read.
             waiting.answer.cancel()
-            return TimedOut("the database had no answer in time")
+            return Unavailable("the database had no answer in time")
         except Failure as failure:
             return failure
 
@@ -131,6 +140,7 @@ class _Line(Generic[Key, Found]):
         read: ReadsTogether[Key, Found],
         view: Callable[[], View],
         clock: Callable[[], float],
+        places: BoundedSemaphore,
         deposed: Callable[[], None],
         *,
         confirmed: bool,
@@ -139,6 +149,7 @@ class _Line(Generic[Key, Found]):
         self._read = read
         self._view = view
         self._clock = clock
+        self.places = places
         self._deposed = deposed
         self._confirmed = confirmed
         self._queue: FairQueue[_Waiting[Key, Found]] = FairQueue()
@@ -173,17 +184,13 @@ class _Line(Generic[Key, Found]):
         """Let keys wait to be read; raise `Unavailable` when that would be in vain."""
         asked = [_Waiting[Key, Found](key) for key in keys]
         with self._changed:
-            if self._closed or self._has_no_room_for(len(asked)):
-                raise Unavailable("too many questions wait for the database")
+            if self._closed:
+                raise Unavailable("the service is ending")
             if self._is_away():
                 raise Unavailable("the database cannot be asked now")
             self._queue.add(asked)
             self._changed.notify_all()
         return asked
-
-    def _has_no_room_for(self, asked: int) -> bool:
-        # Who asks no more than is read in a turn is bounded by the places, and refused by nobody's batches.
-        return asked > A_TURN and len(self._queue) + asked > _MOST_WAITING
 
     def _is_away(self) -> bool:
         """Tell whether the last batch failed, and it is too early to try again or somebody does so already."""
@@ -197,8 +204,10 @@ class _Line(Generic[Key, Found]):
             if not batch:
                 return
             try:
-                asked = self._answer(batch)
-                self._done(away=False if asked else None)
+                answers = self._answers(batch)
+                self._done(away=False if answers else None)
+                for each, answer in answers:
+                    _tell(each, answer)
             except Exception as error:  # noqa: BLE001 - each of those that wait is told, and the next batch must be read
                 failure = error if isinstance(error, Failure) else Unavailable("the database cannot be asked now")
                 if failure is not error:
@@ -223,11 +232,11 @@ class _Line(Generic[Key, Found]):
             self._in_flight += 1
             return self._queue.take(_MOST_TOGETHER)
 
-    def _answer(self, batch: Sequence[_Waiting[Key, Found]]) -> bool:
-        """Read for those who still wait; tell whether there was anybody."""
+    def _answers(self, batch: Sequence[_Waiting[Key, Found]]) -> Sequence[tuple[_Waiting[Key, Found], Read[Found]]]:
+        """Read for those who still wait, if there is anybody."""
         wanted = [each for each in batch if not each.answer.cancelled()]
         if not wanted:
-            return False
+            return []
         keys = list(dict.fromkeys(each.key for each in wanted))
         view = self._view()
         at = self._clock()
@@ -241,9 +250,7 @@ class _Line(Generic[Key, Found]):
             raise Unavailable("the database is in recovery")
         sent = Sending.now(view, at)
         moment = Moment(answer.now, at)
-        for each in wanted:
-            _tell(each, Read(answer.found.get(each.key), sent, moment, answer.timeline))
-        return True
+        return [(each, Read(answer.found.get(each.key), sent, moment, answer.timeline)) for each in wanted]
 
 
 def _tell(waiting: _Waiting[Key, Found], outcome: Read[Found] | Failure) -> None:

@@ -87,7 +87,7 @@ class CallerAuthentication:
         [known] = self._tokens.access_tokens([(token, LEASED)])
         if not isinstance(known, Failure):
             return known, 0.0
-        [stale] = self._tokens.access_tokens([(token, Freshness(staleness=STALEST_SECONDS))])
+        [stale] = self._tokens.access_tokens([(token, Freshness(staleness=STALEST_SECONDS, from_memory=True))])
         if isinstance(stale, Failure):
             raise known
         return stale, STALEST_SECONDS

@@ -32,7 +32,8 @@ from tallystick.runtime.lease.answering import memory_holds_for
 from tallystick.runtime.lease.records import Record, Records
 from tallystick.runtime.lease.view import POLICY, Moment, Subject, View
 
-# How long one question waits for Postgres. A call asks at most three, one after the other: who calls, policy, tokens.
+# How long one question waits for Postgres. A call asks at most three, one after the other: who calls, policy, tokens;
+# or who calls, access tokens, refresh tokens. So it ends within ten seconds, as calls to the other services do.
 _PATIENCE_SECONDS = 3.0
 # How often policy may change under a question before the asker is told to come back.
 _ATTEMPTS = 3
@@ -103,30 +104,32 @@ class LeasedRecords:
         until = at + _PATIENCE_SECONDS
         for question in questions:
             question.known = self._remembered(question, view, at)
-        for _ in range(_ATTEMPTS):
-            open_ = [question for question in questions if question.known is None]
-            if not open_:
-                break
-            try:
-                self._read(open_, until)
-            except Failure as failure:
-                for question in open_:
-                    question.known = question.known or failure
+        # Whatever is to be confirmed may take longer, and holds up nothing else.
+        for confirmed in (False, True):
+            self._find([each for each in questions if each.freshness.read_again is confirmed], until)
         changing = Unavailable("policy changes at this moment: ask again")
         return [question.known or changing for question in questions]
 
     def refresh_tokens(self, asked: Sequence[tuple[RefreshToken, Freshness]]) -> Sequence[KnownRefreshToken | Failure]:
         """Return the current refresh token of each one's family, or why that cannot be told now."""
-        confirmed = any(freshness.read_again for _, freshness in asked)
-        families = [token.family for token, _ in asked]
+        known: dict[int, KnownRefreshToken | Failure] = {}
         until = self._clock() + _PATIENCE_SECONDS
-        try:
-            reads = self._reading.refresh_tokens.find(families, until=until, confirmed=confirmed)
-        except Failure as failure:
-            return [failure] * len(asked)
-        return [
-            read if isinstance(read, Failure) else KnownRefreshToken(read.found, read.moment.time) for read in reads
-        ]
+        for confirmed in (False, True):
+            numbers = [number for number, (_, freshness) in enumerate(asked) if freshness.read_again is confirmed]
+            if not numbers:
+                continue
+            families = [asked[number][0].family for number in numbers]
+            try:
+                reads = self._reading.refresh_tokens.find(families, until=until, confirmed=confirmed)
+            except Failure as failure:
+                known.update(dict.fromkeys(numbers, failure))
+                continue
+            for number, read in zip(numbers, reads, strict=True):
+                if isinstance(read, Failure):
+                    known[number] = read
+                else:
+                    known[number] = KnownRefreshToken(read.found, read.moment.time)
+        return [known[number] for number in range(len(asked))]
 
     def client(self, client_id: str) -> CallerLookup:
         """Return a client, if there is one, and Postgres's time; raise `Unavailable` or `TimedOut`."""
@@ -168,10 +171,14 @@ class LeasedRecords:
         self._remember_policy(read, read.found)
         return read.found
 
-    def _remembered(self, question: _Question, view: View, at: float) -> Known | None:
-        """Return what memory says of a token, if it may say anything."""
-        if question.freshness.read_again:
-            return None
+    def _remembered(self, question: _Question, view: View, at: float) -> Known | Failure | None:
+        """Return what memory says of a token, if it may say anything; None if it is to be read."""
+        known = None if question.freshness.read_again else self._recalled(question, view, at)
+        if known is None and question.freshness.from_memory:
+            return Unavailable("the database cannot be asked now")
+        return known
+
+    def _recalled(self, question: _Question, view: View, at: float) -> Known | None:
         record = self._tokens.get(question.key)
         if record is None:
             return None
@@ -199,9 +206,20 @@ class LeasedRecords:
             return None
         return record.value if record.value.version == token.policy_version else None
 
-    def _read(self, questions: Sequence[_Question], until: float) -> None:
+    def _find(self, questions: Sequence[_Question], until: float) -> None:
+        """Read what memory could not say of tokens that are alike in whether the read shall be confirmed."""
+        for _ in range(_ATTEMPTS):
+            open_ = [question for question in questions if question.known is None]
+            if not open_:
+                return
+            try:
+                self._read(open_, until, confirmed=open_[0].freshness.read_again)
+            except Failure as failure:
+                for question in open_:
+                    question.known = question.known or failure
+
+    def _read(self, questions: Sequence[_Question], until: float, *, confirmed: bool) -> None:
         """Read tokens, then the policies that go with them; leave open what was read at two versions of policy."""
-        confirmed = any(question.freshness.read_again for question in questions)
         keys = [question.key for question in questions]
         outcomes = self._reading.tokens.find(keys, until=until, confirmed=confirmed)
         found: list[tuple[_Question, Read[AccessTokenRecord], AccessTokenRecord]] = []
@@ -267,13 +285,12 @@ class LeasedRecords:
 
 def _weight_of_token(remembered: Remembered) -> int:
     token = remembered.token
-    return 1 + (len(token.scopes) + len(token.covering) + len(token.groups)) // _NAMES_OF_ONE
+    of_client = 0 if token.client is None else len(token.client.scopes)
+    return 1 + (len(token.scopes) + len(token.covering) + len(token.groups) + of_client) // _NAMES_OF_ONE
 
 
 def _weight_of_policy(policy: ResourcePolicy) -> int:
-    names = len(policy.callers) + len(policy.services) + len(policy.covers)
-    names += sum(map(len, policy.services.values())) + sum(map(len, policy.covers.values()))
-    return 1 + names // _NAMES_OF_ONE
+    return 1 + policy.size // _NAMES_OF_ONE
 
 
 def _only(reads: Sequence[Read[Value] | Failure]) -> Read[Value]:

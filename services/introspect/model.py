@@ -136,6 +136,12 @@ class ResourcePolicy:
     services: Mapping[str, frozenset[str]] = field(default_factory=dict)
     covers: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
+    @property
+    def size(self) -> int:
+        """How many names it holds, each time that it holds them; at least 1."""
+        below = sum(map(len, self.services.values())) + sum(map(len, self.covers.values()))
+        return 1 + len(self.callers) + len(self.services) + len(self.covers) + below
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -164,11 +170,12 @@ class Freshness:
     """How recent an answer must be.
 
     By default nothing that was over when the question was asked is called live. `read_again` wants a read of its own;
-    `staleness` accepts, in seconds, what was true that long ago.
+    `staleness` accepts, in seconds, what was true that long ago; `from_memory` wants nothing to be read for it.
     """
 
     read_again: bool = False
     staleness: float = 0.0
+    from_memory: bool = False
 
 
 STALEST_SECONDS = 60.0

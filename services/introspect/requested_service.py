@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from tallystick.oauth2.path_segment import ambiguous_escape
-from tallystick.oauth2.service_name import is_template, parse_service_name
+from tallystick.oauth2.service_name import is_template, parse_registered
 
 LONGEST = 8192
 """The longest request, in bytes, method and query included."""
@@ -82,7 +82,9 @@ class RegisteredServices:
     def __init__(self, names: Iterable[str]) -> None:
         self._root = _Node()
         for name in names:
-            service = parse_service_name(name)
+            service = parse_registered(name)
+            if service is None:
+                continue
             node = self._root
             for segment in service.segments:
                 node = _child(node, segment)

@@ -14,6 +14,8 @@ class IntrospectSettings(Settings):
 
     http_listen: Listen = ListenAddress(host="127.0.0.1", port=8082)
     grpc_listen: Listen = ListenAddress(host="127.0.0.1", port=9082)
+    postgres_pool_size: Annotated[int, Field(ge=1, le=200)] = 12
+    """Connections at the most: as many as there are reads at once, and one for operators."""
     secret_failures_per_source: FailuresPerSource = 100
     """Wrong client secrets that one address (of IPv6, one /64) may send to a replica in a minute, beside ten for each
     client. The right secret always passes."""

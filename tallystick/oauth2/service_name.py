@@ -83,6 +83,14 @@ def parse_service_name(text: str) -> ServiceName:
     return ServiceName(method, segments, is_folder)
 
 
+def parse_registered(text: str) -> ServiceName | None:
+    """Read a service that is registered; None for one that only an earlier version took: no request is for it."""
+    try:
+        return parse_service_name(text)
+    except MalformedServiceName:
+        return None
+
+
 def _check_segment(segment: str, *, may_be_empty: bool) -> None:
     if not segment and not may_be_empty:
         raise MalformedServiceName("must not hold an empty segment")

@@ -8,7 +8,7 @@ from services.authorize.registry.model import Page, Resource
 from services.authorize.registry.page import page_request
 from services.authorize.registry.ports import ResourceStore
 from services.authorize.registry.text import excerpt
-from tallystick.oauth2.service_name import MalformedServiceName, ServiceName, parse_service_name
+from tallystick.oauth2.service_name import MalformedServiceName, ServiceName, is_template, parse_service_name
 from tallystick.runtime.failures import Invalid, NotFound
 
 MOST_CALLERS = 100
@@ -86,7 +86,7 @@ def canonical_services(names: Iterable[str]) -> tuple[str, ...]:
     paths differ only in what is escaped: no request could tell them apart.
     """
     by_shape: dict[ServiceName, str] = {}
-    spellings: dict[tuple[bytes, ...], tuple[str, ...]] = {}
+    spellings: dict[tuple[bytes | None, ...], tuple[str, ...]] = {}
     for name in names:
         try:
             service = parse_service_name(name)
@@ -96,7 +96,8 @@ def canonical_services(names: Iterable[str]) -> tuple[str, ...]:
             raise Invalid(f"services: {excerpt(name)!r} is {excerpt(by_shape[service.shape])!r}: keep one of them")
         for depth in range(1, len(service.segments) + 1):
             path = service.shape.segments[:depth]
-            spelled = spellings.setdefault(tuple(map(unquote_to_bytes, path)), path)
+            unescaped = tuple(None if is_template(segment) else unquote_to_bytes(segment) for segment in path)
+            spelled = spellings.setdefault(unescaped, path)
             if spelled != path:
                 one, other = ("/" + "/".join(each) for each in (spelled, path))
                 raise Invalid(f"services: programs take {excerpt(one)!r} and {excerpt(other)!r} for one path: keep one")

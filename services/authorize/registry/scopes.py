@@ -8,7 +8,7 @@ from services.authorize.registry.page import page_request
 from services.authorize.registry.ports import ScopeStore
 from services.authorize.registry.text import SENTENCE_LIMIT, excerpt, line
 from tallystick.oauth2.scope import INTROSPECT
-from tallystick.oauth2.service_name import MalformedServiceName, parse_service_name
+from tallystick.oauth2.service_name import MalformedServiceName, parse_registered, parse_service_name
 from tallystick.runtime.failures import Invalid, NotFound, Refused
 
 MOST_COVERS = 500
@@ -36,15 +36,8 @@ class Scopes:
 
     async def covered(self, scope: Scope) -> tuple[CoveredService, ...]:
         """Return what a scope really covers: every registered service that its covers reach, folders opened."""
-        reached = [(cover.resource, parse_service_name(cover.service)) for cover in scope.covers]
-        return tuple(
-            each
-            for each in await self._store.services_of(sorted({cover.resource for cover in scope.covers}))
-            if any(
-                resource == each.resource and cover.covers(parse_service_name(each.service))
-                for resource, cover in reached
-            )
-        )
+        services = await self._store.services_of(sorted({cover.resource for cover in scope.covers}))
+        return tuple(each for each in services if _reaches(scope.covers, each.resource, each.service))
 
     async def page(self, size: int, token: str) -> Page[Scope]:
         """Return a page of scopes by name; raise `Invalid`."""
@@ -95,14 +88,14 @@ def canonical_covers(covers: Iterable[Cover]) -> tuple[Cover, ...]:
 
 def is_wider(new: Iterable[Cover], old: Iterable[Cover]) -> bool:
     """Tell whether the new covers reach anything that the old ones did not, whoever agreed to those."""
-    reached = [(cover.resource, parse_service_name(cover.service)) for cover in old]
-    return not all(
-        any(
-            resource == cover.resource and service.covers(parse_service_name(cover.service))
-            for resource, service in reached
-        )
-        for cover in new
-    )
+    before = tuple(old)
+    return not all(cover in before or _reaches(before, cover.resource, cover.service) for cover in new)
+
+
+def _reaches(covers: Iterable[Cover], resource: str, service: str) -> bool:
+    wanted = parse_registered(service)
+    reaching = (parse_registered(cover.service) for cover in covers if cover.resource == resource)
+    return wanted is not None and any(each is not None and each.covers(wanted) for each in reaching)
 
 
 def _description(text: str) -> str:

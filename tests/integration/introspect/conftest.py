@@ -8,7 +8,7 @@ import pytest
 
 from services.introspect.adapters.postgres_callers import CallerReads
 from services.introspect.adapters.postgres_records import AccessTokenReads, PolicyReads, RefreshTokenReads
-from services.introspect.batched_reads import BatchedReads, Found, Key, ReadsTogether
+from services.introspect.batched_reads import BatchedReads, Found, Key, Places, ReadsTogether
 from services.introspect.leased_records import LeasedRecords, Reading
 from tallystick.boot_clock import boot_seconds
 from tallystick.runtime.lease.view import View
@@ -39,7 +39,7 @@ def postgres(database: Database) -> Iterator[SyncPostgres]:
 def records_without_a_lease(postgres: SyncPostgres) -> Iterator[LeasedRecords]:
     """Give records that are read anew for each question, as no log is followed."""
     with ExitStack() as resources:
-        places = BoundedSemaphore(8)
+        places = Places(BoundedSemaphore(8), BoundedSemaphore(8))
 
         def batched(read: ReadsTogether[Key, Found]) -> BatchedReads[Key, Found]:
             reads = BatchedReads(read, View, boot_seconds, places, postgres.renew)

@@ -139,6 +139,17 @@ def test_alice_is_told_that_she_may_not(groups: frozenset[str], requested: bytes
     assert decision.www_authenticate == f'Bearer realm="{PHOTOS}"'
 
 
+@pytest.mark.parametrize("unreadable", ["GET /caf%E9", "GET /a%3Bb", "GET /x/%C2%85"])
+def test_a_service_that_only_an_earlier_version_took_is_for_nobody(unreadable: str) -> None:
+    """What is registered and can be read in two ways selects and covers nothing, and all else is as it was."""
+    services = {**policy.services, unreadable: frozenset({"family"})}
+    covers = {scope: covered | {unreadable} for scope, covered in policy.covers.items()}
+    with_it = AccessRules(replace(policy, services=services, covers=covers))
+    for requested in (GET, ADD, LIST, unreadable.encode()):
+        known = Known(of_bob, policy, NOW, 0.7)
+        assert decide(known, with_it, requested, caller=API, issuer=ISSUER) == check(of_bob, requested)
+
+
 def test_the_checks_have_an_order() -> None:
     """Of several checks that fail the first is told: token, service, scope, owner."""
     nobody = replace(of_bob, groups=frozenset(), scopes=("photos.read",))

@@ -9,7 +9,7 @@ from threading import BoundedSemaphore, Condition
 
 import pytest
 
-from services.introspect.batched_reads import Batch, BatchedReads, Read
+from services.introspect.batched_reads import Batch, BatchedReads, Places, Read
 from tallystick.runtime.failures import Failure, TimedOut, Unavailable
 from tallystick.runtime.lease.view import View
 
@@ -17,6 +17,7 @@ NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 FIRST, SECOND = "00000001", "00000002"
 LEASED = View(generation=1, timeline=FIRST, position=5, floor=0, lease_end=1000.0)
 PLACES = 6
+PLACES_TO_CONFIRM = 3
 PATIENCE_SECONDS = 10.0
 
 Outcomes = Sequence[Read[str] | Failure]
@@ -45,7 +46,7 @@ class Postgres:
         self.deposed = 0
         self.sent: list[Sent] = []
         self._changed = Condition()
-        self.places = BoundedSemaphore(PLACES)
+        self.places = Places(BoundedSemaphore(PLACES), BoundedSemaphore(PLACES_TO_CONFIRM))
         self.reads = BatchedReads[str, str](self._read, lambda: self.view, self._clock, self.places, self._depose)
 
     def _read(self, keys: Sequence[str], *, confirmed: bool) -> Batch[str, str]:
@@ -112,7 +113,7 @@ def postgres() -> Postgres:
 @pytest.fixture
 def desk(postgres: Postgres) -> Iterator[Desk]:
     with ExitStack() as resources:
-        threads = resources.enter_context(ThreadPoolExecutor(PLACES + 2))
+        threads = resources.enter_context(ThreadPoolExecutor(PLACES + PLACES_TO_CONFIRM + 2))
         postgres.reads.start()
         resources.callback(postgres.reads.close)
         # Whatever a test has left in flight ends before the reads do.
@@ -178,17 +179,6 @@ def test_nobody_waits_beyond_the_places(postgres: Postgres, desk: Desk) -> None:
     again = desk.ask("now there is one")
     postgres.read(3).say("well")
     assert told(again) == "well"
-
-
-def test_no_more_wait_than_the_queue_takes(postgres: Postgres, desk: Desk) -> None:
-    """A queue that is full refuses at once, whoever asks, and takes back nothing."""
-    asked = desk.occupied()
-    with pytest.raises(Unavailable):
-        postgres.find(*(str(number) for number in range(16_001)))
-    for number in range(2):
-        postgres.read(number).say("well")
-    assert [told(each) for each in asked] == ["well", "well"]
-    assert len(postgres.sent) == 2
 
 
 @pytest.mark.parametrize(
@@ -260,19 +250,15 @@ def test_who_asks_much_holds_nobody_up(postgres: Postgres, desk: Desk) -> None:
     assert [told(each) for each in occupied] == ["first", "second"]
 
 
-def test_a_full_queue_takes_single_questions(postgres: Postgres, desk: Desk) -> None:
-    """Batches may fill the queue for other batches, never for who asks about one token."""
-    desk.occupied()
-    full = [desk.ask(*(f"{asker} {number}" for number in range(8000))) for asker in "ab"]
+def test_confirmed_reads_take_no_plain_places(postgres: Postgres, desk: Desk) -> None:
+    """However many wait for the standby, as many others may ask as ever, and the other way round."""
+    wished = [desk.ask("a", confirmed=True) for _ in range(PLACES_TO_CONFIRM)]
     with pytest.raises(Unavailable):
-        postgres.find(*(str(number) for number in range(17)))
-    single = desk.ask("one")
-    postgres.read(0).say("first")
-    third = postgres.read(2)
-    assert "one" in third.keys
-    third.say("well")
-    assert told(single) == "well"
-    assert not any(each.done() for each in full)
+        postgres.find("one too many", confirmed=True)
+    plain = [desk.ask("b") for _ in range(PLACES)]
+    with pytest.raises(Unavailable):
+        postgres.find("one too many")
+    assert not any(each.done() for each in [*wished, *plain])
 
 
 def test_a_plain_read_of_another_timeline_does_not_count(postgres: Postgres, desk: Desk) -> None:
@@ -348,7 +334,7 @@ def test_who_gave_up_is_not_read_for(postgres: Postgres, desk: Desk) -> None:
     asked = desk.occupied()
     postgres.step = 10.0
     [given_up] = postgres.find("nobody waits for this")
-    assert isinstance(given_up, TimedOut)
+    assert isinstance(given_up, Unavailable)
     postgres.step = 0.0
     last = desk.ask("last")
     for number in range(2):

@@ -1,15 +1,16 @@
 """What introspect remembers, and when it reads again: real reads' place is taken by a store in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import BoundedSemaphore
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from services.introspect.batched_reads import Batch, BatchedReads
+from services.introspect.batched_reads import Batch, BatchedReads, Places, Read
 from services.introspect.leased_records import LeasedRecords, Reading
 from services.introspect.model import (
     LEASED,
@@ -27,6 +28,7 @@ from tallystick.oauth2.client import AuthenticatableClient, AuthMethod
 from tallystick.oauth2.opaque_token import AccessToken, new_access_token
 from tallystick.oauth2.refresh_token import RefreshToken
 from tallystick.runtime.failures import Failure, Unavailable
+from tallystick.runtime.lease.records import Sending
 from tallystick.runtime.lease.view import POLICY, Moment, Subject, View
 
 ISSUER = "https://issuer.example"
@@ -113,7 +115,7 @@ def store() -> Store:
 def records(store: Store) -> Iterator[LeasedRecords]:
     """The records of a replica that reads from the store."""
     with ExitStack() as resources:
-        places = BoundedSemaphore(4)
+        places = Places(BoundedSemaphore(4), BoundedSemaphore(4))
         reads = [
             BatchedReads(read, lambda: store.view, lambda: store.boot_seconds, places, lambda: None)
             for read in (store.read_tokens, store.read_refresh_tokens, store.read_policies, store.read_callers)
@@ -288,6 +290,97 @@ def test_the_memory_is_bounded(store: Store, records: LeasedRecords) -> None:
     assert len(store.asked) == before
     ask(records)
     assert len(store.asked) == before + 1
+
+
+def test_what_holds_many_names_takes_more_room(store: Store, records: LeasedRecords) -> None:
+    """Scopes, those of the client too, and groups count: a token with many makes several others leave."""
+    store.lease()
+    ask(records)
+    names = frozenset(f"name-{number}" for number in range(100))
+    heavy = (
+        replace(own, groups=names),
+        replace(own, client=Client(enabled=True, epoch=0, scopes=names | {"photos.read"})),
+    )
+    tokens = [new_access_token(bytes([number]) * 32, own.expires_at) for number in range(len(heavy))]
+    store.tokens |= {TokenKey(token.digest, token.bucket): record for token, record in zip(tokens, heavy, strict=True)}
+    for token in tokens:
+        ask(records, token=token)
+    before = len(store.asked)
+    ask(records, token=tokens[-1])
+    assert len(store.asked) == before
+    ask(records)
+    assert len(store.asked) == before + 1
+
+
+def test_a_resource_with_many_services_takes_more_room(store: Store, records: LeasedRecords) -> None:
+    """Room for one resource is room for one of few names; two such leave in turn, and one alone stays."""
+    store.lease()
+    services = {f"GET /{number}": frozenset({"family"}) for number in range(40)}
+    store.policy = replace(store.policy, services=services)
+    for resource, asked in ((PHOTOS, 1), (PHOTOS, 1), ("https://music.example", 2), (PHOTOS, 3)):
+        records.policy(resource, LEASED)
+        assert len(store.asked) == asked
+
+
+class SlowReads:
+    """Reads that take a while of the store's clock, and give up when whoever asks does."""
+
+    def __init__(self, store: Store, found: Callable[[], object], seconds: float) -> None:
+        self._store = store
+        self._found = found
+        self._seconds = seconds
+        self.untils: list[float] = []
+
+    def find(self, keys: Sequence[object], *, until: float, confirmed: bool = False) -> Sequence[Read[Any] | Failure]:
+        """Answer all keys alike."""
+        del confirmed
+        self.untils.append(until)
+        self._store.boot_seconds += self._seconds
+        sent = Sending(1, 5, self._store.boot_seconds)
+        return [Read(self._found(), sent, Moment(NOON, self._store.boot_seconds), TIMELINE) for _ in keys]
+
+
+def test_all_attempts_of_a_call_have_one_patience(store: Store) -> None:
+    """However often policy changes under a question, it waits three seconds in all, so that a call ends in time."""
+    store.lease()
+    versions = iter(range(2, 100))
+    tokens = SlowReads(store, lambda: own, 0.9)
+    policies = SlowReads(store, lambda: replace(store.policy, version=next(versions)), 0.5)
+    reading = Reading(tokens, tokens, policies, tokens)  # type: ignore[arg-type] # stand in their place
+    records = LeasedRecords(reading, lambda: store.view, lambda: store.boot_seconds, issuer=ISSUER, room=10)
+    began = store.boot_seconds
+    assert isinstance(ask(records), Unavailable)
+    assert {round(until - began, 6) for until in tokens.untils + policies.untils} == {3.0}
+    assert len(tokens.untils) == 3
+
+
+def test_a_wish_of_one_question_is_none_of_the_others(store: Store, records: LeasedRecords) -> None:
+    """Of several questions those that shall be read again are read by themselves, confirmed, and the others are not."""
+    store.lease()
+    other = new_access_token(b"o" * 32, own.expires_at)
+    records.access_tokens([(TOKEN, LEASED), (other, READ_AGAIN)])
+    assert store.asked == ["tokens", "policies", "tokens, confirmed"]
+    store.asked.clear()
+    family = RefreshToken(family=UUID(int=1), generation=0, secret=b"s" * 32, mac=b"m" * 32, key_id="k1")
+    other_family = replace(family, family=UUID(int=2))
+    answers = records.refresh_tokens([(family, READ_AGAIN), (other_family, LEASED), (family, READ_AGAIN)])
+    assert store.asked == ["refresh tokens", "refresh tokens, confirmed"]
+    assert answers == [KnownRefreshToken(None, NOON)] * 3
+
+
+def test_memory_alone_may_be_asked(store: Store, records: LeasedRecords) -> None:
+    """Who wants what is remembered and no more is told so, or that it cannot be told, without a read."""
+    store.lease()
+    from_memory = Freshness(staleness=60.0, from_memory=True)
+    assert isinstance(ask(records, from_memory), Unavailable)
+    assert store.asked == []
+    ask(records)
+    store.boot_seconds += 30.0
+    store.asked.clear()
+    assert isinstance(ask(records, from_memory), Known)
+    store.boot_seconds += 31.0
+    assert isinstance(ask(records, from_memory), Unavailable)
+    assert store.asked == []
 
 
 def test_refresh_tokens_are_always_read(store: Store, records: LeasedRecords) -> None:

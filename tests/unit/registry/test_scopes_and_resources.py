@@ -37,6 +37,14 @@ def test_a_cover_is_wider_when_it_reaches_something_new(
     assert is_wider(covers(*new), covers(*old)) is expected
 
 
+def test_a_cover_that_only_an_earlier_version_took_can_be_taken_away() -> None:
+    """It reaches nothing, so that neither what is left nor the cover itself, unchanged, is wider."""
+    unreadable, left = Cover(PHOTOS, "GET /caf%E9"), Cover(PHOTOS, "GET /cafe")
+    assert not is_wider([left], [unreadable, left])
+    assert not is_wider([unreadable, left], [unreadable, left])
+    assert is_wider([left], [unreadable])
+
+
 def test_covers_are_sorted_and_each_once() -> None:
     """Two ways of writing one service are one cover."""
     assert covers((PRINTS, "/a/b"), (PHOTOS, "/a/b"), (PHOTOS, "POST /a/b")) == (
@@ -85,5 +93,5 @@ def test_a_path_is_spelled_in_one_way(one: str, other: str) -> None:
 
 def test_paths_that_are_several_are_kept() -> None:
     """Other escapes, and the same segments in other places, are paths of their own."""
-    services = ("GET /a%3Ab", "GET /a%3Bb", "GET /x/a:b", "GET /{id}")
+    services = ("GET /%7B%7D", "GET /a%2Cb", "GET /a%3Ab", "GET /x/a:b", "GET /{id}")
     assert canonical_services(services) == services
