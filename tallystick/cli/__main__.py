@@ -23,6 +23,7 @@ _COMMANDS = {
     "operator": "tallystick.cli.commands.operator",
     "audit": "tallystick.cli.commands.audit",
     "access": "tallystick.cli.commands.access",
+    "key": "tallystick.cli.commands.key",
 }
 
 

@@ -4,8 +4,9 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from tallystick.oauth2.opaque_token import RANDOM_BYTES, CredentialType, base64url, digest, new_credential
-from tallystick.runtime.keys import KEY_BYTES
+from tallystick.oauth2.opaque_token import RANDOM_BYTES, CredentialType, new_credential
+from tallystick.runtime.callers import caller_line
+from tallystick.runtime.keys import KEY_BYTES, key_line
 from tallystick.runtime.private_files import make_private_folder, write_private
 
 SERVICES = ("authorize", "token", "introspect")
@@ -35,10 +36,10 @@ class Credentials:
         """Make what is missing; what is there stays, as tokens that are out depend on it."""
         make_private_folder(self.folder)
         if not self.refresh_key.exists():
-            write_private(self.refresh_key, f"k1:{base64url(secrets.token_bytes(KEY_BYTES))}\n")
+            write_private(self.refresh_key, key_line("k1", secrets.token_bytes(KEY_BYTES)))
         for service in SERVICES:
             if not self.service_token(service).exists():
                 credential = new_credential(CredentialType.SERVICE, secrets.token_bytes(RANDOM_BYTES))
                 write_private(self.service_token(service), f"{credential}\n")
-        lines = (f"{name}:{digest(self.service_token(name).read_text().strip()).hex()}\n" for name in SERVICES)
+        lines = (caller_line(name, self.service_token(name).read_text().strip()) for name in SERVICES)
         write_private(self.service_callers, "".join(lines))

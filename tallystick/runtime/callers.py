@@ -103,3 +103,8 @@ def read_service_credential(variable: str, path: Path) -> str:
     if not is_credential(CredentialType.SERVICE, credential):
         raise SettingsError(f"{variable}: {path} does not hold a service credential (tsv_…)")
     return credential
+
+
+def caller_line(service: str, credential: str) -> str:
+    """Write the digest of a service's credential as `ServiceCredentials` reads it, with the end of the line."""
+    return f"{service}:{opaque_token.digest(credential).hex()}\n"

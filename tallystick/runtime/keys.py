@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tallystick.oauth2.opaque_token import base64url
 from tallystick.runtime.private_files import PrivateFileError, read_private
 from tallystick.runtime.settings import SettingsError
 
@@ -27,6 +28,11 @@ class KeyRing:
 
     current: Key
     by_id: Mapping[str, Key]
+
+
+def key_line(key_id: str, octets: bytes) -> str:
+    """Write a key as `read_key_ring` reads it, with the end of the line."""
+    return f"{key_id}:{base64url(octets)}\n"
 
 
 def read_key_ring(variable: str, path: Path) -> KeyRing:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import engine
+from tests.support import compose, engine
 
 REQUIRE = "TALLYSTICK_TEST_REQUIRE"
 _NODE_PROJECT = Path(__file__).parents[1] / "interop" / "node"
@@ -38,6 +38,7 @@ def _versions(lock: Path) -> dict[str, str]:
 
 _CHECKS: Mapping[str, Callable[[], bool]] = {
     "chromium": lambda: chromium_path() is not None,
+    "compose": lambda: compose.program() is not None,
     "engine": engine.answers,
     "kubectl": lambda: shutil.which("kubectl") is not None,
     "nginx": lambda: shutil.which("nginx") is not None,

@@ -11,10 +11,11 @@ from tallystick.cli.duration import Milliseconds
 from tallystick.cli.settings import DeploymentSettings
 from tallystick.cli.usage import CommandFailed
 from tallystick.runtime.private_files import PrivateFileError
-from tallystick.runtime.settings import PREFIX, SettingsError
+from tallystick.runtime.settings import PREFIX, SettingsError, read_secret_file
 from tallystick.schema import migrate as schema
 from tallystick.schema import revision
 from tallystick.schema.first_operator import NAME, ensure_first_operator
+from tallystick.schema.logins import NoLogin, give_logins
 from tallystick.schema.revocation_wait import LONGEST_MS, set_revocation_wait
 
 _CONNECT_SECONDS = 5
@@ -36,9 +37,16 @@ _LONGEST_WAIT_SECONDS = 120.0
     type=Milliseconds(LONGEST_MS),
     help="How long a revocation takes, and replicas may answer from memory: 500ms, 1s, at most 5s; 0 for no memory.",
 )
-def migrate(operator_file: Path | None, wait: bool, revocation_wait: int | None) -> None:  # noqa: FBT001 - click hands over flags so
+@click.option(
+    "--login",
+    "logins",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    help="Let the role that the connection URL in this file names sign in with the password in it; repeatable.",
+)
+def migrate(operator_file: Path | None, wait: bool, revocation_wait: int | None, logins: tuple[Path, ...]) -> None:  # noqa: FBT001 - click hands over flags so
     """Bring the database to the schema that the services need. Several may run at once."""
-    if wait and (operator_file is not None or revocation_wait is not None):
+    if wait and (operator_file is not None or revocation_wait is not None or logins):
         raise click.UsageError("--wait changes nothing, so no other option goes with it")
     try:
         settings = DeploymentSettings.read(os.environ)
@@ -47,12 +55,15 @@ def migrate(operator_file: Path | None, wait: bool, revocation_wait: int | None)
             return
         dsn = _dsn(settings, wait=False)
         click.echo(f"schema {migrated(dsn)} is there")
+        if logins:
+            roles = give_logins(dsn, {f"--login {path}": read_secret_file(f"--login {path}", path) for path in logins})
+            click.echo(f"may sign in: {', '.join(roles)}")
         if operator_file is not None and ensure_first_operator(dsn, operator_file):
             click.echo(f"operator {NAME} is made, its credential is in {operator_file}")
         if revocation_wait is not None:
             set_revocation_wait(dsn, revocation_wait)
             click.echo(f"a revocation takes {revocation_wait} ms")
-    except (SettingsError, PrivateFileError) as error:
+    except (SettingsError, PrivateFileError, NoLogin) as error:
         raise CommandFailed(str(error)) from None
     except psycopg.Error as error:
         raise CommandFailed(database_problem(error)) from None

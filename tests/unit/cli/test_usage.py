@@ -135,6 +135,7 @@ def test_a_group_of_commands_has_the_verbs_that_scripts_rely_on() -> None:
         "operator": common,
         "audit": ["follow", "list"],
         "access": ["explain"],
+        "key": ["create"],
     }
 
 
