@@ -36,6 +36,9 @@ _OPTIONS: tuple[tuple[str, str | int], ...] = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.max_reconnect_backoff_ms", 2_000),
+    # Names are looked up again when a connection ends, by default every 30 s at most: in less, a rolling update may
+    # have replaced all replicas.
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     # A thousand answers may take more than the 4 MiB that a channel takes by default.
     ("grpc.max_receive_message_length", 16 << 20),
 )

@@ -19,6 +19,9 @@ _OPTIONS = (
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.enable_retries", 0),
     ("grpc.max_reconnect_backoff_ms", 2_000),
+    # Whoever ends closes its connections, and names are looked up again then. gRPC would do so every 30 s at most, in
+    # which a rolling update may have replaced all replicas that the last answer held.
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     # A credential in plaintext is for the neighbour, not for whatever proxy the environment names.
     ("grpc.enable_http_proxy", 0),
 )

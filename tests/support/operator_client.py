@@ -182,7 +182,7 @@ class OperatorClient:
         return Resource(made.identifier, tuple(made.services))
 
     def create_resource_server(
-        self, *, services: Sequence[str] = ("/photos.v1.Albums/Get",)
+        self, *, services: Sequence[str] = ("/photos.v1.Albums/Get",), groups: Sequence[str] = ()
     ) -> tuple[Client, Resource, Scope]:
         """Add a resource, the confidential client that may introspect for it, and a scope that covers all of it."""
         caller = self.create_client(
@@ -191,7 +191,7 @@ class OperatorClient:
             grant_types=(GrantType.CLIENT_CREDENTIALS,),
             scopes=("introspect",),
         )
-        resource = self.create_resource(callers=(caller,), services=services)
+        resource = self.create_resource(callers=(caller,), services=services, groups=groups)
         scope = self.create_scope(covers=[(resource, service) for service in services])
         return caller, resource, scope
 
