@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 
 import grpc
@@ -12,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.support.cluster import Cluster
 from tests.support.dns_server import DnsServer
+from tests.support.environment import ROOT
 from tests.support.ports import free_port
 from tests.support.service_process import ServiceProcess
 
@@ -31,13 +33,17 @@ class Pod:
 
 @dataclass
 class Deployment:
-    """The replicas of one service behind a name and a balancer that knows which of them are ready."""
+    """The replicas of one service behind a name and a balancer that knows which of them are ready.
+
+    New replicas are of the version in `checkout`.
+    """
 
     service: str
     cluster: Cluster
     names: DnsServer
     addresses: Iterator[int]
     settings: Mapping[str, object]
+    checkout: Path = ROOT
     grpc_port: int = field(default_factory=free_port)
     _pods: list[Pod] = field(default_factory=list)
     _ready: tuple[Pod, ...] = ()
@@ -76,7 +82,7 @@ class Deployment:
     def _start(self) -> Pod:
         address = f"127.0.0.{next(self.addresses)}"
         listen = {"GRPC_LISTEN": f"{address}:{self.grpc_port}"}
-        pod = Pod(address, self.cluster.start(self.service, {**self.settings, **listen}))
+        pod = Pod(address, self.cluster.start(self.service, {**self.settings, **listen}, checkout=self.checkout))
         with grpc.insecure_channel(f"{address}:{self.grpc_port}") as channel:
             answer = health_pb2_grpc.HealthStub(channel).Check(
                 health_pb2.HealthCheckRequest(service="readiness"), timeout=_READY_SECONDS, wait_for_ready=True

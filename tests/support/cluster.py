@@ -102,9 +102,9 @@ class Cluster:
         self._started = len(self._replicas)
         self.operator = OperatorClient(self.authorize.grpc_target, self.token.grpc_target, self.admin_credential)
 
-    def start(self, service: str, settings: Settings | None = None) -> ServiceProcess:
-        """Start another replica, with settings of its own beside the others', and return it when it listens."""
-        replica = self._launch(service, first=False, settings=settings)
+    def start(self, service: str, settings: Settings | None = None, *, checkout: Path | None = None) -> ServiceProcess:
+        """Start another replica, with settings of its own or of another version, and return it when it listens."""
+        replica = self._launch(service, first=False, settings=settings, checkout=checkout)
         replica.wait_until_listening()
         return replica
 
@@ -158,7 +158,9 @@ class Cluster:
         if indiscreet:
             raise AssertionError("a secret is in the logs:\n" + "\n".join(indiscreet))
 
-    def _launch(self, service: str, *, first: bool, settings: Settings | None = None) -> ServiceProcess:
+    def _launch(
+        self, service: str, *, first: bool, settings: Settings | None = None, checkout: Path | None = None
+    ) -> ServiceProcess:
         listen = {"HTTP_LISTEN": f"127.0.0.1:{self._public_ports[service]}"} if first else {}
         number = len(list(self.folder.glob(f"{service}-*.stdout"))) + 1
         replica = ServiceProcess(
@@ -166,7 +168,7 @@ class Cluster:
             {**self.settings_of(service), **listen, **(settings or {})},
             self.folder,
             f"{service}-{number}",
-            checkout=self._checkout,
+            checkout=checkout or self._checkout,
         )
         self._replicas.append(replica)
         return replica
