@@ -24,6 +24,12 @@ class Floors:
 
 def require_none(history: History, floors: Floors, *, seed: int, lease_seconds: float) -> None:
     """Fail on a wrong answer, and on a run that shows too little."""
+    lacking = what_lacks(history, floors, seed=seed, lease_seconds=lease_seconds)
+    assert not lacking, f"seed {seed} shows too little: {lacking}"
+
+
+def what_lacks(history: History, floors: Floors, *, seed: int, lease_seconds: float) -> str:
+    """Fail on a wrong answer; return what a run shows too little of, empty if there is enough of everything."""
     wrong = violations(history)
     first = "\n".join(told(history, each) for each in wrong[:_MOST_TOLD])
     assert not wrong, f"seed {seed}: {len(wrong)} wrong answers, the first of them\n{first}"
@@ -39,4 +45,4 @@ def require_none(history: History, floors: Floors, *, seed: int, lease_seconds: 
         faults=len(history.faults),
     )
     lacking = [name for name in Floors.__slots__ if getattr(shown, name) < getattr(floors, name)]
-    assert not lacking, f"seed {seed} shows too little of {lacking}: {shown}, {found.reports}"
+    return f"{lacking}: {shown}, {found.reports}" if lacking else ""
