@@ -192,7 +192,7 @@ def _http(settings: TokenSettings, dispatcher: Dispatcher, revocation: TokenRevo
 
 def _grpc(postgres: AsyncPostgres, administration: GrantAdministration) -> grpc.aio.Server:
     # No service calls token: its callers are operators.
-    callers = ServiceOrOperator(ServiceCredentials({}), postgres)
+    callers = ServiceOrOperator(ServiceCredentials(()), postgres)
     server = grpc_server.aio_server(callers, SystemRandomness())
     add_GrantServiceServicer_to_server(GrantService(administration), server)
     return server

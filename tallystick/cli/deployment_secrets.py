@@ -45,12 +45,12 @@ class DeploymentSecrets:
         missing = [name for name in (*_ROLES, _REFRESH_KEY, _SERVICE_TOKEN) if not (self.folder / name).exists()]
         for name in missing:
             self._write(name, self._new(name))
-        # It follows from the credential, so it is made anew whenever that was.
-        token = (self.folder / _SERVICE_TOKEN).read_text("utf-8").strip()
-        callers = caller_line("token", token)
+        # A credential that was replaced stays known, for as long as replicas show it.
+        caller = caller_line("token", (self.folder / _SERVICE_TOKEN).read_text("utf-8").strip())
         path = self.folder / _SERVICE_CALLERS
-        if not path.exists() or path.read_text("utf-8") != callers:
-            self._write(_SERVICE_CALLERS, callers)
+        known = path.read_text("utf-8") if path.exists() else ""
+        if caller not in known.splitlines(keepends=True):
+            self._write(_SERVICE_CALLERS, caller + known)
             missing.append(_SERVICE_CALLERS)
         return sorted(missing)
 

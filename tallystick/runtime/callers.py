@@ -6,7 +6,7 @@ Until mutual TLS is set up each service shows a credential of its own (`Bearer t
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
@@ -72,26 +72,29 @@ def bearer_credential(authorization: str | None) -> str:
 
 
 class ServiceCredentials:
-    """The digests of the services' own credentials, from a file of `service:sha256-hex` lines."""
+    """The digests of the services' own credentials, from a file of `service:sha256-hex` lines.
 
-    def __init__(self, digests: Mapping[CallerKind, bytes]) -> None:
-        self._digests = digests
+    A service may have several, so that its credential can be replaced while all replicas run.
+    """
+
+    def __init__(self, digests: Sequence[tuple[CallerKind, bytes]]) -> None:
+        self._digests = tuple(digests)
 
     @classmethod
     def read(cls, variable: str, path: Path) -> "ServiceCredentials":
         """Read the file; raise `SettingsError` when it cannot be used."""
-        digests: dict[CallerKind, bytes] = {}
+        digests: list[tuple[CallerKind, bytes]] = []
         for line in filter(None, (line.strip() for line in read_private_file(variable, path).splitlines())):
             match = _CALLER_LINE.fullmatch(line)
             if match is None:
                 raise SettingsError(f"{variable}: {path} must hold lines of service:sha256-in-hexadecimal")
-            digests[CallerKind(match[1])] = bytes.fromhex(match[2])
+            digests.append((CallerKind(match[1]), bytes.fromhex(match[2])))
         return cls(digests)
 
     def identify(self, credential: str) -> Caller | None:
         """Return the service that a credential belongs to."""
         presented, found = opaque_token.digest(credential), None
-        for kind, digest in self._digests.items():
+        for kind, digest in self._digests:
             if hmac.compare_digest(presented, digest):
                 found = Caller(kind, kind.value)
         return found

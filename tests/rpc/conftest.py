@@ -32,7 +32,9 @@ async def server(database: Database) -> AsyncIterator[OperatorServer]:
                 "INSERT INTO operators (name, digest, role) VALUES (%s, %s, %s)",
                 (f"the-{kind.value}", digest(credentials[kind]), kind.value),
             )
-    services = ServiceCredentials({kind: digest(text) for kind, text in credentials.items() if text.startswith("tsv_")})
+    services = ServiceCredentials(
+        [(kind, digest(text)) for kind, text in credentials.items() if text.startswith("tsv_")]
+    )
     postgres = AsyncPostgres(database.dsn("tallystick_authorize"), name="authorize", size=8)
     await postgres.open()
     # Cheap hashes: how costly they are is another test's business.

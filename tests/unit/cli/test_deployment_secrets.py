@@ -7,7 +7,7 @@ import pytest
 
 from tallystick.cli.deployment_secrets import DeploymentSecrets, NoDatabase
 from tallystick.oauth2.opaque_token import CredentialType, digest, is_credential
-from tallystick.runtime.callers import ServiceCredentials, read_service_credential
+from tallystick.runtime.callers import CallerKind, ServiceCredentials, read_service_credential
 from tallystick.runtime.keys import read_key_ring
 
 DATABASE = "postgresql://postgres.example:5432/tallystick?sslmode=verify-full"
@@ -65,14 +65,20 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     assert [file.name for file in before if before[file] != after[file]] == ["refresh-key"]
 
 
-def test_a_new_credential_is_known_to_authorize(tmp_path: Path) -> None:
-    """The digests follow the credential, also when that alone was replaced."""
+def test_a_credential_can_be_replaced_while_replicas_run(tmp_path: Path) -> None:
+    """When the credential was taken away a new one is made, and authorize knows both until somebody says otherwise."""
     secrets = DeploymentSecrets(tmp_path, DATABASE)
     secrets.ensure()
-    (tmp_path / "token/service-token").unlink()
+    token = tmp_path / "token/service-token"
+    before = read_service_credential("CREDENTIAL", token)
+    token.unlink()
     assert secrets.ensure() == ["authorize/service-callers", "token/service-token"]
-    credential = (tmp_path / "token/service-token").read_text().strip()
-    assert digest(credential).hex() in (tmp_path / "authorize/service-callers").read_text()
+    callers = ServiceCredentials.read("CALLERS", tmp_path / "authorize/service-callers")
+    for credential in (before, read_service_credential("CREDENTIAL", token)):
+        caller = callers.identify(credential)
+        assert caller is not None
+        assert caller.kind is CallerKind.TOKEN
+    assert secrets.ensure() == []
 
 
 @pytest.mark.parametrize(
