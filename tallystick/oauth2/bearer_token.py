@@ -4,8 +4,8 @@ import re
 
 from tallystick.oauth2.errors import InvalidRequest
 
-_SCHEME = re.compile(r"bearer(?: |$)", re.IGNORECASE)
-_TOKEN = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
+_SCHEME = re.compile(r"bearer(?: |$)", re.IGNORECASE | re.ASCII)
+_TOKEN = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE | re.ASCII)
 
 
 def bearer_token(authorization: str) -> str | None:

@@ -34,6 +34,8 @@ def test_other_schemes_hold_no_bearer_token(authorization: str) -> None:
         'Bearer "a"',
         "Bearer a=b",
         "Bearer é",
+        "Bearer \N{LATIN SMALL LETTER LONG S}",
+        "Bearer \N{KELVIN SIGN}",
         "Bearer a\r\nb",
         "Bearer =",
     ],

@@ -64,6 +64,7 @@ def test_unencoded_credentials_are_refused() -> None:
         "Basic " + b64encode(b"%zz:b").decode(),
         "Basic " + b64encode(b"a:%ff").decode(),
         "Basic é",
+        BASIC.replace("s", "\N{LATIN SMALL LETTER LONG S}", 1),
     ],
 )
 def test_headers_that_cannot_be_read(header: str) -> None:
