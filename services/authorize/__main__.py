@@ -5,9 +5,12 @@ import sys
 import time
 from contextlib import AsyncExitStack
 
+from redis.asyncio import Redis
+
 from services.authorize.account import Account
 from services.authorize.adapters.argon2_passwords import Argon2Passwords
 from services.authorize.adapters.leased_directories import LeasedClients, LeasedResources
+from services.authorize.adapters.metrics import EXPECTED, decisions, watch_passwords
 from services.authorize.adapters.postgres_account import PostgresAccount
 from services.authorize.adapters.postgres_clients import PostgresClients
 from services.authorize.adapters.postgres_consents import PostgresConsents
@@ -50,6 +53,7 @@ from services.authorize.sign_in_throttle import SignInThrottle
 from tallystick.authorize.v1 import authorization_code_pb2_grpc
 from tallystick.boot_clock import boot_seconds
 from tallystick.runtime import lifecycle, log, redis
+from tallystick.runtime.audit_event import Audit
 from tallystick.runtime.audit_trail import AuditTrail
 from tallystick.runtime.callers import ServiceCredentials
 from tallystick.runtime.cors import CrossOrigin
@@ -60,6 +64,8 @@ from tallystick.runtime.http import new_app
 from tallystick.runtime.lease.async_follower import AsyncFollower
 from tallystick.runtime.lease.leased_reads import Log
 from tallystick.runtime.lease.revocation_wait import RevocationWait
+from tallystick.runtime.metrics.decisions import CountedAudit
+from tallystick.runtime.metrics.service_metrics import ServiceMetrics
 from tallystick.runtime.operator_credentials import ServiceOrOperator
 from tallystick.runtime.postgres import AsyncPostgres
 from tallystick.runtime.randomness import SystemRandomness
@@ -71,31 +77,24 @@ from tallystick.runtime.settings import PREFIX
 async def serve_authorize() -> None:
     """Wire the service and serve it."""
     settings = AuthorizeSettings.read(os.environ)
-    log.configure(settings.service, settings.log_level)
+    metrics = ServiceMetrics(settings, EXPECTED)
+    log.configure(settings.service, settings.log_level, metrics.log_events)
     services = ServiceCredentials.read(f"{PREFIX}SERVICE_CALLERS_FILE", settings.service_callers_file)
     pages = TranslatedPages(settings.branding())
     randomness, site = SystemRandomness(), Site(settings.issuer)
 
     async with AsyncExitStack() as resources:
-        postgres = AsyncPostgres(
-            settings.postgres_dsn.get_secret_value(), name=settings.service, size=settings.postgres_pool_size
-        )
-        resources.push_async_callback(postgres.close)
-        cache = redis.connect(settings.redis_url.get_secret_value())
-        resources.push_async_callback(cache.aclose)
-        await postgres.open()
-        await redis.wait_until_ready(cache)
-        audit = AuditTrail(
-            postgres,
-            settings.service,
-            RepeatedRefusals(time.monotonic, told=settings.audit_refusals_per_source),
-        )
-        resources.push_async_callback(audit.close)
+        resources.enter_context(metrics.exposed())
+        postgres, cache = await _stores(settings, metrics, resources)
+        audit = _audit(settings, postgres, metrics, resources)
         passwords = resources.enter_context(Argon2Passwords())
+        watch_passwords(metrics.registry, passwords)
         follower = await resources.enter_async_context(
             AsyncFollower(settings.postgres_dsn.get_secret_value(), name=settings.service)
         )
-        known_log, wait = Log(lambda: follower.view, boot_seconds, postgres.renew), RevocationWait(postgres)
+        metrics.watch_lease(lambda: follower.view)
+        known_log = Log(lambda: follower.view, boot_seconds, postgres.renew)
+        wait = metrics.measured(RevocationWait(postgres))
 
         clients, users, consents = (
             LeasedClients(PostgresClients(postgres), known_log),
@@ -142,10 +141,11 @@ async def serve_authorize() -> None:
         cookies = Cookies(site, randomness)
         throttle = SignInThrottle(RedisAttempts(cache), failures_per_source=settings.sign_in_failures_per_source)
         sign_in = SignIn(users, passwords, throttle, KnownDevices(RedisKnownPlaces(cache), randomness), audit)
-        answers, metadata_endpoint = Answers(pages, audit, issuer=settings.issuer), MetadataEndpoint(document, site)
+        answers = Answers(pages, audit, metrics.refusals.at("authorize"), issuer=settings.issuer)
+        metadata_endpoint = MetadataEndpoint(document, site)
         cross_origin = CrossOrigin(dict.fromkeys(metadata_endpoint.paths, "GET"))
         door = FrontDoor(settings.is_https, settings.trusted_proxies, cross_origin, refused=answers.insecure)
-        app = new_app("Tallystick authorize", randomness, door)
+        app = new_app("Tallystick authorize", randomness, door, metrics.http)
         answers.add_to(app)
         AuthorizationEndpoint(begin_interaction, cookies, site).add_to(app, answers)
         SignInEndpoint(interactions, asking_client, sign_in, sessions, pages=pages, cookies=cookies, site=site).add_to(
@@ -166,11 +166,38 @@ async def serve_authorize() -> None:
         AccountEndpoint(account, sessions, pages=pages, cookies=cookies, site=site).add_to(app, answers)
         metadata_endpoint.add_to(app, answers)
 
-        grpc_ = aio_server(ServiceOrOperator(services, postgres), randomness, AnswersWhenFinal(wait))
+        callers = ServiceOrOperator(services, postgres)
+        grpc_ = aio_server(callers, randomness, AnswersWhenFinal(wait), counted=metrics.grpc)
         check_code = AuthorizationCodeService(CheckCode(codes, consents, audit))
         authorization_code_pb2_grpc.add_AuthorizationCodeServiceServicer_to_server(check_code, grpc_)
         add_operator_services(grpc_, postgres, randomness, passwords, issuer=settings.issuer)
-        await serve(settings, app, grpc_)
+        await serve(settings, app, grpc_, metrics.draining)
+
+
+async def _stores(
+    settings: AuthorizeSettings, metrics: ServiceMetrics, resources: AsyncExitStack
+) -> tuple[AsyncPostgres, Redis]:
+    """Connect to both stores; return once they answer."""
+    postgres = AsyncPostgres(
+        settings.postgres_dsn.get_secret_value(), name=settings.service, size=settings.postgres_pool_size
+    )
+    resources.push_async_callback(postgres.close)
+    metrics.watch_pool(lambda: postgres.stats)
+    cache = redis.connect(settings.redis_url.get_secret_value())
+    resources.push_async_callback(cache.aclose)
+    await postgres.open()
+    await redis.wait_until_ready(cache)
+    return postgres, cache
+
+
+def _audit(
+    settings: AuthorizeSettings, postgres: AsyncPostgres, metrics: ServiceMetrics, resources: AsyncExitStack
+) -> Audit:
+    refusals = RepeatedRefusals(time.monotonic, told=settings.audit_refusals_per_source)
+    trail = AuditTrail(postgres, settings.service, refusals)
+    resources.push_async_callback(trail.close)
+    metrics.watch_audit(trail)
+    return CountedAudit(trail, *decisions(metrics.registry))
 
 
 if __name__ == "__main__":

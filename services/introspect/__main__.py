@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from threading import BoundedSemaphore
 
+from services.introspect.adapters.metrics import AnswerCounts, ReadMetrics, watch_callers, watch_memory
 from services.introspect.adapters.postgres_callers import CallerReads
 from services.introspect.adapters.postgres_records import AccessTokenReads, PolicyReads, RefreshTokenReads
 from services.introspect.batched_reads import BatchedReads, Found, Key, Places, ReadsTogether
@@ -28,6 +29,7 @@ from tallystick.runtime.failure_throttle import FailureThrottle
 from tallystick.runtime.grpc_server import sync_server
 from tallystick.runtime.grpc_streams import Streams
 from tallystick.runtime.lease.follower import Follower
+from tallystick.runtime.metrics.service_metrics import ServiceMetrics
 from tallystick.runtime.oauth_http import oauth_app
 from tallystick.runtime.operator_credentials import Operators
 from tallystick.runtime.postgres import SyncPostgres
@@ -53,57 +55,75 @@ _STREAMS_OF_ONE_CALLER = 16
 async def serve_introspect() -> None:
     """Wire the service and serve it."""
     settings = IntrospectSettings.read(os.environ)
-    log.configure(settings.service, settings.log_level)
+    metrics = ServiceMetrics(settings)
+    log.configure(settings.service, settings.log_level, metrics.log_events)
     randomness = SystemRandomness()
     dsn = settings.postgres_dsn.get_secret_value()
     with ExitStack() as resources:
+        resources.enter_context(metrics.exposed())
         postgres = resources.enter_context(
             closing(SyncPostgres(dsn, name=settings.service, size=settings.postgres_pool_size))
         )
+        metrics.watch_pool(lambda: postgres.stats)
         postgres.open()
         follower = resources.enter_context(closing(Follower(dsn, name=settings.service)))
+        metrics.watch_lease(lambda: follower.view)
         follower.start()
-        records = _records(settings, postgres, follower, resources)
+        answers = AnswerCounts(metrics.registry)
+        records = _records(settings, postgres, follower, resources, ReadMetrics(metrics.registry), answers)
+        watch_memory(metrics.registry, lambda: records.remembered)
         threads = resources.enter_context(ThreadPoolExecutor(_HTTP_THREADS, thread_name_prefix="http"))
         throttle = FailureThrottle(time.monotonic, per_source=settings.secret_failures_per_source)
         authentication = CallerAuthentication(records, records, settings.issuer, throttle)
         calls = Bulkhead(_CALLS_OF_ONE_CALLER, what="calls")
         streams = resources.enter_context(closing(Streams(most=_STREAMS, per_caller=_STREAMS_OF_ONE_CALLER)))
+        watch_callers(metrics.registry, calls, streams)
         quota = CallerQuota(time.monotonic, per_second=settings.questions_per_caller)
         inactive = InactiveAnswers(time.monotonic)
-        introspect = MeteredIntrospect(records, settings.issuer, quota, inactive)
-        check_access = MeteredCheckAccess(records, records, settings.issuer, quota, inactive)
+        introspect = MeteredIntrospect(records, settings.issuer, quota, inactive, answers)
+        check_access = MeteredCheckAccess(records, records, settings.issuer, quota, inactive, answers)
         service = IntrospectionService(introspect, check_access, ExplainAccess(records, settings.issuer))
 
-        app = oauth_app(settings, randomness, CrossOrigin())
-        IntrospectionEndpoint(authentication, introspect, threads, calls).add_to(app)
+        app = oauth_app(settings, randomness, CrossOrigin(), metrics.http)
+        refused = metrics.refusals.at("introspect")
+        IntrospectionEndpoint(authentication, introspect, threads, calls, refused).add_to(app)
         callers = ResourceServerOrOperator(authentication, Operators(postgres))
-        grpc_ = sync_server(callers, randomness, threads=_GRPC_THREADS, calls=calls, streams=streams)
+        grpc_ = sync_server(
+            callers, randomness, threads=_GRPC_THREADS, calls=calls, streams=streams, counted=metrics.grpc
+        )
         introspection_pb2_grpc.add_IntrospectionServiceServicer_to_server(service, grpc_)
-        await serve(settings, app, grpc_, streams)
+        await serve(settings, app, grpc_, streams, metrics.draining)
 
 
 def _records(
-    settings: IntrospectSettings, postgres: SyncPostgres, follower: Follower, resources: ExitStack
+    settings: IntrospectSettings,
+    postgres: SyncPostgres,
+    follower: Follower,
+    resources: ExitStack,
+    measuring: ReadMetrics,
+    answers: AnswerCounts,
 ) -> LeasedRecords:
     places = Places(BoundedSemaphore(_PLACES_TO_WAIT), BoundedSemaphore(_PLACES_TO_WAIT_FOR_THE_STANDBY))
     to_be_known = Places(BoundedSemaphore(_PLACES_TO_BE_KNOWN), places.confirmed)
 
-    def batched(read: ReadsTogether[Key, Found], places: Places = places) -> BatchedReads[Key, Found]:
-        reads = BatchedReads(read, lambda: follower.view, boot_seconds, places, postgres.renew)
+    def batched(kind: str, read: ReadsTogether[Key, Found], places: Places = places) -> BatchedReads[Key, Found]:
+        measured = measuring.measured(kind, read)
+        reads = BatchedReads(measured, lambda: follower.view, boot_seconds, places, postgres.renew)
+        measuring.watch(kind, reads)
         reads.start()
         return resources.enter_context(closing(reads))
 
     reading = Reading(
-        tokens=batched(AccessTokenReads(postgres)),
-        refresh_tokens=batched(RefreshTokenReads(postgres)),
-        policies=batched(PolicyReads(postgres)),
-        callers=batched(CallerReads(postgres), to_be_known),
+        tokens=batched("tokens", AccessTokenReads(postgres)),
+        refresh_tokens=batched("refresh_tokens", RefreshTokenReads(postgres)),
+        policies=batched("policies", PolicyReads(postgres)),
+        callers=batched("callers", CallerReads(postgres), to_be_known),
     )
     return LeasedRecords(
         reading,
         lambda: follower.view,
         boot_seconds,
+        answers,
         issuer=settings.issuer,
         room=settings.remembered_tokens,
     )

@@ -26,12 +26,18 @@ class IntrospectionEndpoint:
     """Reads a request, answers it in a thread, and writes the answer or the error."""
 
     def __init__(
-        self, authentication: CallerAuthentication, introspect: Introspect, threads: Executor, calls: Bulkhead
+        self,
+        authentication: CallerAuthentication,
+        introspect: Introspect,
+        threads: Executor,
+        calls: Bulkhead,
+        refused: oauth_http.CountsRefusals = oauth_http.uncounted,
     ) -> None:
         self._authentication = authentication
         self._introspect = introspect
         self._threads = threads
         self._calls = calls
+        self._refused = refused
 
     def add_to(self, app: FastAPI) -> None:
         """Serve the endpoint; any method but POST is answered 405."""
@@ -39,7 +45,7 @@ class IntrospectionEndpoint:
 
     async def post(self, request: Request) -> Response:
         """Answer one request."""
-        return await oauth_http.answered(self._answered(request))
+        return await oauth_http.answered(self._answered(request), self._refused)
 
     async def _answered(self, request: Request) -> Response:
         parameters = await oauth_http.read_form(request, _ONCE)

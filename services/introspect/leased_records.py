@@ -8,7 +8,7 @@ not there or not live, as it may be the next moment.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from services.introspect.batched_reads import BatchedReads, Read
@@ -69,6 +69,13 @@ class Reading:
     callers: BatchedReads[str, AuthenticatableClient]
 
 
+class Recalls(Protocol):
+    """Counts what memory had to say of access tokens; safe to use from threads."""
+
+    def recalled(self, *, remembered: int, stale: int, unknown: int) -> None:
+        """Count tokens that were told of from memory, by the lease or as old as was accepted, and the others."""
+
+
 @dataclass(slots=True)
 class _Question:
     """One token that is asked about; `known` is set once the answer is found."""
@@ -86,15 +93,28 @@ class LeasedRecords:
     """
 
     def __init__(
-        self, reading: Reading, view: Callable[[], View], clock: Callable[[], float], *, issuer: str, room: int
+        self,
+        reading: Reading,
+        view: Callable[[], View],
+        clock: Callable[[], float],
+        recalls: Recalls,
+        *,
+        issuer: str,
+        room: int,
     ) -> None:
         self._reading = reading
         self._view = view
         self._clock = clock
+        self._recalls = recalls
         self._issuer = issuer
         self._tokens = Records[TokenKey, Remembered](room, _weight_of_token)
         self._policies = Records[str, ResourcePolicy](max(1, room // 10), _weight_of_policy)
         self._callers = Records[str, RememberedCaller](max(1, room // 10))
+
+    @property
+    def remembered(self) -> Mapping[str, int]:
+        """How much of each kind is remembered."""
+        return {"tokens": len(self._tokens), "policies": len(self._policies), "callers": len(self._callers)}
 
     def access_tokens(self, asked: Sequence[tuple[AccessToken, Freshness]]) -> Sequence[Known | Failure]:
         """Return what is known of each access token, or why that cannot be told now."""
@@ -104,6 +124,7 @@ class LeasedRecords:
         until = at + _PATIENCE_SECONDS
         for question in questions:
             question.known = self._remembered(question, view, at)
+        self._count(questions)
         # Whatever is to be confirmed may take longer, and holds up nothing else.
         for confirmed in (False, True):
             self._find([each for each in questions if each.freshness.read_again is confirmed], until)
@@ -177,6 +198,11 @@ class LeasedRecords:
         if known is None and question.freshness.from_memory:
             return Unavailable("the database cannot be asked now")
         return known
+
+    def _count(self, questions: Sequence[_Question]) -> None:
+        left = [each.known.valid_for for each in questions if isinstance(each.known, Known)]
+        current = sum(each > 0 for each in left)
+        self._recalls.recalled(remembered=current, stale=len(left) - current, unknown=len(questions) - len(left))
 
     def _recalled(self, question: _Question, view: View, at: float) -> Known | None:
         record = self._tokens.get(question.key)

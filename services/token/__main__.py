@@ -6,13 +6,16 @@ import sys
 import time
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 import grpc.aio
 from fastapi import FastAPI
 
 from services.token.adapters.authorize_rpc import AuthorizeCodes
+from services.token.adapters.counted_writes import CountedAccessTokens, CountedFamilies, CountedGrants
 from services.token.adapters.leased_clients import LeasedClients
+from services.token.adapters.metrics import EXPECTED, TokenDecisions, UpkeepState
 from services.token.adapters.postgres_clients import PostgresClients
 from services.token.adapters.postgres_families import PostgresFamilies
 from services.token.adapters.postgres_grant_records import PostgresGrantRecords
@@ -32,6 +35,7 @@ from services.token.grants.refresh_token import RefreshTokenGrant
 from services.token.issuer import Issuer
 from services.token.partition_plan import ACCESS_TOKENS, audit_events
 from services.token.partitions import PartitionKeeper
+from services.token.ports import AccessTokens, Grants, RefreshFamilies
 from services.token.refresh_chain import RefreshChain
 from services.token.retention import Retention
 from services.token.revocation import Revocation
@@ -41,6 +45,7 @@ from services.token.token_revocation import TokenRevocation
 from tallystick.boot_clock import boot_seconds
 from tallystick.oauth2.client import GrantType
 from tallystick.runtime import grpc_server, log
+from tallystick.runtime.audit_event import Audit
 from tallystick.runtime.audit_trail import AuditTrail
 from tallystick.runtime.callers import ServiceCredentials, read_service_credential
 from tallystick.runtime.cors import CrossOrigin
@@ -51,6 +56,8 @@ from tallystick.runtime.lease.async_follower import AsyncFollower
 from tallystick.runtime.lease.leased_reads import Log
 from tallystick.runtime.lease.revocation_wait import RevocationWait
 from tallystick.runtime.lifecycle import run
+from tallystick.runtime.metrics.decisions import CountedAudit
+from tallystick.runtime.metrics.service_metrics import ServiceMetrics
 from tallystick.runtime.oauth_http import oauth_app
 from tallystick.runtime.operator_credentials import ServiceOrOperator
 from tallystick.runtime.postgres import AsyncPostgres
@@ -67,56 +74,85 @@ _PARTITIONS_START_SECONDS = 15.0
 async def main() -> None:
     """Wire everything, from settings to servers, and serve until asked to end."""
     settings = TokenSettings.read(os.environ)
-    log.configure(settings.service, settings.log_level)
+    metrics = ServiceMetrics(settings, EXPECTED)
+    log.configure(settings.service, settings.log_level, metrics.log_events)
     keys = read_key_ring(f"{PREFIX}REFRESH_KEY_FILE", settings.refresh_key_file)
     credential = read_service_credential(f"{PREFIX}SERVICE_TOKEN_FILE", settings.service_token_file)
 
     async with AsyncExitStack() as resources:
+        resources.enter_context(metrics.exposed())
         postgres = AsyncPostgres(
             settings.postgres_dsn.get_secret_value(), name=settings.service, size=settings.postgres_pool_size
         )
         resources.push_async_callback(postgres.close)
+        metrics.watch_pool(lambda: postgres.stats)
         await postgres.open()
         authorize = await resources.enter_async_context(Neighbour(settings.authorize_target, credential))
-        audit = AuditTrail(
+        trail = AuditTrail(
             postgres,
             settings.service,
             RepeatedRefusals(time.monotonic, told=settings.audit_refusals_per_source),
         )
-        resources.push_async_callback(audit.close)
-        await _keep_up(settings, postgres, resources)
+        resources.push_async_callback(trail.close)
+        metrics.watch_audit(trail)
+        await _keep_up(settings, postgres, metrics, resources)
         follower = await resources.enter_async_context(
             AsyncFollower(settings.postgres_dsn.get_secret_value(), name=settings.service)
         )
-        wait = RevocationWait(postgres)
+        metrics.watch_lease(lambda: follower.view)
+        wait = metrics.measured(RevocationWait(postgres))
         authentication = ClientAuthentication(
             LeasedClients(PostgresClients(postgres), Log(lambda: follower.view, boot_seconds, postgres.renew)),
             FailureThrottle(time.monotonic, per_source=settings.secret_failures_per_source),
             wait,
         )
-        revocation = Revocation(PostgresGrants(postgres), wait)
+        decisions = TokenDecisions(metrics.registry)
+        audit, stores = CountedAudit(trail, decisions), _stores(postgres, decisions)
+        revocation = Revocation(stores.grants, wait)
         await serve(
             settings,
             _http(
                 settings,
-                _dispatcher(settings, keys, postgres, authorize, authentication, revocation, audit),
+                _dispatcher(settings, keys, stores, authorize, authentication, revocation, audit),
                 TokenRevocation(
                     authentication,
                     PostgresTokenRevocations(postgres),
-                    PostgresFamilies(postgres),
+                    stores.families,
                     revocation,
                     RefreshChain(keys),
                     audit,
                 ),
+                metrics,
             ),
             _grpc(
                 postgres,
                 GrantAdministration(PostgresGrantRecords(postgres), PostgresGrantTimelines(postgres), revocation),
+                metrics,
             ),
+            metrics.draining,
         )
 
 
-async def _keep_up(settings: TokenSettings, postgres: AsyncPostgres, resources: AsyncExitStack) -> None:
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    """The stores whose writes are decisions."""
+
+    grants: Grants
+    families: RefreshFamilies
+    access_tokens: AccessTokens
+
+
+def _stores(postgres: AsyncPostgres, decisions: TokenDecisions) -> _Stores:
+    return _Stores(
+        CountedGrants(PostgresGrants(postgres), decisions),
+        CountedFamilies(PostgresFamilies(postgres), decisions),
+        CountedAccessTokens(PostgresAccessTokens(postgres), decisions),
+    )
+
+
+async def _keep_up(
+    settings: TokenSettings, postgres: AsyncPostgres, metrics: ServiceMetrics, resources: AsyncExitStack
+) -> None:
     """See to what the tables need in the long run; return once there are partitions."""
     dsn = settings.partition_dsn.get_secret_value()
     keeper = PartitionKeeper(
@@ -127,9 +163,11 @@ async def _keep_up(settings: TokenSettings, postgres: AsyncPostgres, resources: 
         interval_seconds=_UPKEEP_EVERY_SECONDS,
         start_seconds=_PARTITIONS_START_SECONDS,
     )
+    retention = Retention(PostgresRetention(postgres), interval_seconds=_UPKEEP_EVERY_SECONDS)
+    UpkeepState(metrics.registry, keeper, retention)
     await keeper.prepare()
     _in_background(keeper.keep(), resources)
-    _in_background(Retention(PostgresRetention(postgres), interval_seconds=_UPKEEP_EVERY_SECONDS).keep(), resources)
+    _in_background(retention.keep(), resources)
 
 
 def _in_background(work: Coroutine[None, None, None], resources: AsyncExitStack) -> None:
@@ -146,11 +184,11 @@ def _in_background(work: Coroutine[None, None, None], resources: AsyncExitStack)
 def _dispatcher(
     settings: TokenSettings,
     keys: KeyRing,
-    postgres: AsyncPostgres,
+    stores: _Stores,
     authorize: Neighbour,
     authentication: ClientAuthentication,
     revocation: Revocation,
-    audit: AuditTrail,
+    audit: Audit,
 ) -> Dispatcher:
     randomness = SystemRandomness()
     chain = RefreshChain(keys)
@@ -161,7 +199,7 @@ def _dispatcher(
         {
             GrantType.AUTHORIZATION_CODE: AuthorizationCodeGrant(
                 AuthorizeCodes(authorize),
-                PostgresGrants(postgres),
+                stores.grants,
                 revocation,
                 issuer,
                 randomness,
@@ -169,31 +207,33 @@ def _dispatcher(
                 refresh_idle_lifetime=idle_lifetime,
             ),
             GrantType.REFRESH_TOKEN: RefreshTokenGrant(
-                PostgresFamilies(postgres),
+                stores.families,
                 revocation,
                 chain,
                 issuer,
                 idle_lifetime=idle_lifetime,
                 grace=timedelta(seconds=settings.refresh_grace_seconds),
             ),
-            GrantType.CLIENT_CREDENTIALS: ClientCredentialsGrant(issuer, PostgresAccessTokens(postgres)),
+            GrantType.CLIENT_CREDENTIALS: ClientCredentialsGrant(issuer, stores.access_tokens),
         },
         audit,
     )
 
 
-def _http(settings: TokenSettings, dispatcher: Dispatcher, revocation: TokenRevocation) -> FastAPI:
+def _http(
+    settings: TokenSettings, dispatcher: Dispatcher, revocation: TokenRevocation, metrics: ServiceMetrics
+) -> FastAPI:
     cross_origin = CrossOrigin({TOKEN_PATH: "POST", REVOCATION_PATH: "POST"})
-    app = oauth_app(settings, SystemRandomness(), cross_origin)
-    TokenEndpoint(dispatcher).add_to(app)
-    RevocationEndpoint(revocation).add_to(app)
+    app = oauth_app(settings, SystemRandomness(), cross_origin, metrics.http)
+    TokenEndpoint(dispatcher, metrics.refusals.at("token")).add_to(app)
+    RevocationEndpoint(revocation, metrics.refusals.at("revoke")).add_to(app)
     return app
 
 
-def _grpc(postgres: AsyncPostgres, administration: GrantAdministration) -> grpc.aio.Server:
+def _grpc(postgres: AsyncPostgres, administration: GrantAdministration, metrics: ServiceMetrics) -> grpc.aio.Server:
     # No service calls token: its callers are operators.
     callers = ServiceOrOperator(ServiceCredentials(()), postgres)
-    server = grpc_server.aio_server(callers, SystemRandomness())
+    server = grpc_server.aio_server(callers, SystemRandomness(), counted=metrics.grpc)
     add_GrantServiceServicer_to_server(GrantService(administration), server)
     return server
 

@@ -8,6 +8,7 @@ from services.token.ports import Clients, Finality
 from tallystick.oauth2.client_authentication import (
     ClientDisabled,
     PresentedCredentials,
+    UnknownClient,
     authenticate,
     presented_credentials,
 )
@@ -57,5 +58,5 @@ class ClientAuthentication:
                 await self._finality.until_final()
             raise
         if asking.client is None:
-            raise InvalidClient("client authentication failed", detail="unknown client")
+            raise UnknownClient("client authentication failed", detail="unknown client")
         return asking.client

@@ -8,7 +8,7 @@ from services.token.grants import Dispatcher
 from services.token.model import IssuedTokens
 from services.token.token_revocation import TokenRevocation
 from tallystick.oauth2.scope import scope_string
-from tallystick.runtime.oauth_http import answered, authorization, read_form
+from tallystick.runtime.oauth_http import CountsRefusals, answered, authorization, read_form
 
 TOKEN_PATH = "/oauth2/token"
 REVOCATION_PATH = "/oauth2/revoke"
@@ -17,8 +17,9 @@ REVOCATION_PATH = "/oauth2/revoke"
 class TokenEndpoint:
     """Reads the form, calls the dispatcher, and writes what comes of it."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher, refused: CountsRefusals) -> None:
         self._dispatcher = dispatcher
+        self._refused = refused
 
     def add_to(self, app: FastAPI) -> None:
         """Serve the token endpoint; other methods than POST get 405."""
@@ -26,7 +27,7 @@ class TokenEndpoint:
 
     async def post(self, request: Request) -> Response:
         """Answer a token request. Nothing but the body and the `Authorization` header has an effect."""
-        return await answered(self._tokens(request))
+        return await answered(self._tokens(request), self._refused)
 
     async def _tokens(self, request: Request) -> Response:
         parameters = await read_form(request, token_request.ONCE)
@@ -36,8 +37,9 @@ class TokenEndpoint:
 class RevocationEndpoint:
     """Reads the form, has the token revoked, and answers with nothing (RFC 7009 §2.2)."""
 
-    def __init__(self, revocation: TokenRevocation) -> None:
+    def __init__(self, revocation: TokenRevocation, refused: CountsRefusals) -> None:
         self._revocation = revocation
+        self._refused = refused
 
     def add_to(self, app: FastAPI) -> None:
         """Serve the revocation endpoint; other methods than POST get 405, JSONP (§2.3) among them."""
@@ -45,7 +47,7 @@ class RevocationEndpoint:
 
     async def post(self, request: Request) -> Response:
         """Answer a revocation request; what is not known to be over is never called so."""
-        return await answered(self._revoked(request))
+        return await answered(self._revoked(request), self._refused)
 
     async def _revoked(self, request: Request) -> Response:
         parameters = await read_form(request, token_revocation.ONCE)

@@ -58,6 +58,14 @@ class Partitions:
         return self.attached.issuperset(self._until(self.table.needed))
 
     @property
+    def covered_until(self) -> int:
+        """When the first period begins, the present one or a later one, that has no partition: seconds since 1970."""
+        period = self.present
+        while period in self.attached:
+            period += 1
+        return period * self.table.period_seconds
+
+    @property
     def missing(self) -> tuple[int, ...]:
         """The periods to create, soonest first."""
         there = self.attached | self.half_detached | self.detached

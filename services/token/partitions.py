@@ -1,7 +1,9 @@
 """The keeper of the partitions: one replica makes and drops them, the others make sure that they find enough."""
 
 import asyncio
+from collections.abc import Mapping
 
+from services.token.partition_plan import Partitions
 from services.token.ports import PartitionSession, PartitionStore
 from tallystick.runtime.failures import Failure
 from tallystick.runtime.lifecycle import StartError
@@ -19,6 +21,12 @@ class PartitionKeeper:
         self._stores = stores
         self._interval_seconds = interval_seconds
         self._start_seconds = start_seconds
+        self._found: dict[str, Partitions] = {}
+
+    @property
+    def found(self) -> Mapping[str, Partitions]:
+        """What was found of each table when it was looked at last."""
+        return self._found
 
     async def prepare(self) -> None:
         """Return once every row has a partition to lie in, whoever made it; raise `StartError` after a while."""
@@ -41,7 +49,24 @@ class PartitionKeeper:
 
     async def _all_kept(self) -> bool:
         # One table's trouble is none of the next one's.
-        return all([await _kept(store) for store in self._stores])
+        return all([await self._kept(store) for store in self._stores])
+
+    async def _kept(self, store: PartitionStore) -> bool:
+        """Do what this replica may, and tell whether there are partitions enough."""
+        table = store.table.name
+        try:
+            await maintain(store)
+        except Exception as error:  # noqa: BLE001 - the keeper goes on, and so does the service
+            _report(error, table)
+        try:
+            found = await store.found()
+        except Exception as error:  # noqa: BLE001 - the keeper goes on, and so does the service
+            _report(error, table)
+            return False
+        self._found = {**self._found, table: found}
+        if not found.suffices:
+            _log.warning("partitions_missing", table=table, periods=found.missing)
+        return found.suffices
 
 
 async def maintain(store: PartitionStore) -> None:
@@ -50,23 +75,6 @@ async def maintain(store: PartitionStore) -> None:
         if session is not None:
             await _create_missing(session, store.table.name)
             await _drop_past(session, store.table.name)
-
-
-async def _kept(store: PartitionStore) -> bool:
-    """Do what this replica may, and tell whether there are partitions enough."""
-    table = store.table.name
-    try:
-        await maintain(store)
-    except Exception as error:  # noqa: BLE001 - the keeper goes on, and so does the service
-        _report(error, table)
-    try:
-        found = await store.found()
-    except Exception as error:  # noqa: BLE001 - the keeper goes on, and so does the service
-        _report(error, table)
-        return False
-    if not found.suffices:
-        _log.warning("partitions_missing", table=table, periods=found.missing)
-    return found.suffices
 
 
 def _report(error: Exception, table: str) -> None:

@@ -1,7 +1,8 @@
 """What token's use cases need of the world. Every method raises `Unavailable` when its store cannot be asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -191,3 +192,6 @@ class RetentionStore(Protocol):
 
     async def forget_invalidations(self) -> int:
         """Delete old rows from the beginning of the log, never the newest; return how many."""
+
+    async def oldest(self) -> Mapping[str, datetime]:
+        """Return since when the oldest of what will be deleted is there: `ended_grants` and `invalidations`, if any."""

@@ -67,8 +67,29 @@ def basic_credentials(authorization: str) -> PresentedCredentials:
     return PresentedCredentials(client_id, AuthMethod.CLIENT_SECRET_BASIC, secret)
 
 
+# Those who are refused are all told the same.
+class UnknownClient(InvalidClient):
+    """There is no such client."""
+
+    reason = "unknown_client"
+
+
+class WrongMethod(InvalidClient):
+    """The client authenticates otherwise than it was registered to."""
+
+    reason = "wrong_method"
+
+
+class WrongSecret(InvalidClient):
+    """The secret is none of the client's that are valid now."""
+
+    reason = "wrong_secret"
+
+
 class ClientDisabled(InvalidClient):
-    """The request is the client's own, but the client is disabled; it is told no more than anybody who is refused."""
+    """The request is the client's own, but the client is disabled."""
+
+    reason = "client_disabled"
 
 
 def authenticate(presented: PresentedCredentials, client: AuthenticatableClient | None, *, now: datetime) -> None:
@@ -79,13 +100,13 @@ def authenticate(presented: PresentedCredentials, client: AuthenticatableClient 
     """
     if client is None:
         _matches_any(presented.secret or "", (sha256(b"").digest(),))
-        raise InvalidClient("client authentication failed", detail="unknown client")
+        raise UnknownClient("client authentication failed", detail="unknown client")
     if presented.auth_method is not client.auth_method:
-        raise InvalidClient("client authentication failed", detail="not the registered method")
+        raise WrongMethod("client authentication failed", detail="not the registered method")
     if client.auth_method is not AuthMethod.NONE:
         current = tuple(s.digest for s in client.secrets if s.expires_at is None or now < s.expires_at)
         if not _matches_any(presented.secret or "", current):
-            raise InvalidClient("client authentication failed", detail="wrong secret")
+            raise WrongSecret("client authentication failed", detail="wrong secret")
     if not client.enabled:
         raise ClientDisabled("client authentication failed", detail="client is disabled")
 

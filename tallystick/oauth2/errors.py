@@ -35,6 +35,8 @@ class OAuthError(Exception):
 
     code: ClassVar[str]
     status: ClassVar[int] = 400
+    reason: ClassVar[str] = ""
+    """Why, where operators count it apart from others of the same code; clients are never told."""
 
     def __init__(self, description: str, *, detail: str = "") -> None:
         super().__init__(description)
@@ -133,3 +135,5 @@ class TooManyRequests(TemporarilyUnavailable):
 
 class TooManyFailures(TooManyRequests):
     """So much has failed that further attempts are not answered."""
+
+    reason = "too_many_failures"

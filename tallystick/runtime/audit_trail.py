@@ -6,7 +6,8 @@ nothing, and is told afterwards, in batches: a batch is whatever arrived while t
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import LiteralString, TypeVar
 
 from psycopg import DataError, Error, IntegrityError
@@ -83,6 +84,17 @@ async def with_events_or_without(
     return done
 
 
+@dataclass(slots=True)
+class Tally:
+    """What has become of events so far."""
+
+    written: int = 0
+    lost: int = 0
+    """They are in the log only."""
+    only_counted: int = 0
+    """Refusals that were not told one by one."""
+
+
 class AuditTrail:
     """Writes events of which nothing else is written."""
 
@@ -90,9 +102,15 @@ class AuditTrail:
         self._postgres = postgres
         self._service = service
         self._refusals = refusals
+        self.tally = Tally()
         self._counting: asyncio.TimerHandle | None = None
         self._waiting: list[tuple[dict[str, object], asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait to be written."""
+        return len(self._waiting)
 
     async def record(self, event: AuditEvent) -> None:
         """Write an event and return when it is kept, or cannot be: what it tells of has been decided already.
@@ -101,6 +119,7 @@ class AuditTrail:
         refusals that strangers repeat, some are only counted and told together later.
         """
         if not self._refusals.tells(event, client_address.current_network()):
+            self.tally.only_counted += 1
             self._count_on()
             return
         written = self._enqueue(_row(self._service, event))
@@ -123,11 +142,11 @@ class AuditTrail:
             async with asyncio.timeout(_CLOSING_SECONDS):
                 await self._writer
         except TimeoutError:
-            _lost((row for row, _ in self._waiting), _ENDED)
+            self._lose([row for row, _ in self._waiting], _ENDED)
 
     def _enqueue(self, row: dict[str, object]) -> asyncio.Future[None] | None:
         if len(self._waiting) >= _MOST_WAITING:
-            _lost([row], "too many are waiting")
+            self._lose([row], "too many are waiting")
             return None
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((row, written))
@@ -165,18 +184,23 @@ class AuditTrail:
     async def _write(self, rows: list[dict[str, object]]) -> None:
         try:
             await self._postgres.all(INSERT_EVENTS, {"audit_events": json.dumps(rows)})
+            self.tally.written += len(rows)
         except (DataError, IntegrityError) as error:
             if len(rows) == 1:
-                _lost(rows, type(error).__name__)
+                self._lose(rows, type(error).__name__)
                 return
             # One of them cannot be kept, which is no reason to lose the others.
             for row in rows:
                 await self._write([row])
         except (Failure, Error) as error:
-            _lost(rows, type(error).__name__)
+            self._lose(rows, type(error).__name__)
         except asyncio.CancelledError:
-            _lost(rows, _ENDED)
+            self._lose(rows, _ENDED)
             raise
+
+    def _lose(self, rows: Sequence[dict[str, object]], reason: str) -> None:
+        self.tally.lost += len(rows)
+        _lost(rows, reason)
 
 
 def _lost(rows: Iterable[dict[str, object]], reason: str) -> None:

@@ -17,6 +17,12 @@ class Bulkhead:
         self._in_progress: dict[str, int] = {}
         self._lock = Lock()
 
+    @property
+    def in_progress(self) -> int:
+        """How much all callers have in progress together."""
+        with self._lock:
+            return sum(self._in_progress.values())
+
     @contextmanager
     def place(self, caller: str) -> Iterator[None]:
         """Hold one of the caller's places; raise `ResourceExhausted` when it holds all of them."""

@@ -2,7 +2,7 @@
 
 Around every call it binds the request id and the peer's address, identifies the caller, asks the allow-list, bounds the
 time (the asynchronous one; what the other waits for is bounded by itself), carries failures across by the one table,
-and logs one line; where very many calls succeed, of some of them. Neither messages nor metadata are ever logged.
+and notes how the call ended.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from google.protobuf.message import DecodeError
 from tallystick.runtime import allow_list, callers, client_address, request_id
 from tallystick.runtime.bulkhead import Bulkhead
 from tallystick.runtime.callers import Caller
-from tallystick.runtime.failures import Failure, Invalid, TimedOut
+from tallystick.runtime.failures import Invalid, TimedOut
+from tallystick.runtime.grpc_calls import CANCELLED, OK, CountsCalls, EndedCalls, uncounted
 from tallystick.runtime.grpc_status import status_of
 from tallystick.runtime.grpc_streams import Arrivals, Streams
 from tallystick.runtime.lifecycle import StartError
-from tallystick.runtime.log import logger
 from tallystick.runtime.randomness import Randomness
 from tallystick.runtime.sample import Sample
 from tallystick.runtime.settings import PREFIX, ListenAddress
@@ -46,8 +46,6 @@ _OPTIONS = (
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 
-_log = logger(__name__)
-
 
 class IdentifiesCaller(Protocol):
     """Says who is behind a call's `authorization` metadata; raises `Unauthenticated` when nobody known is."""
@@ -64,24 +62,34 @@ class IdentifiesCallerSync(Protocol):
 
 
 def aio_server(
-    callers_: IdentifiesCaller, randomness: Randomness, *inner: grpc.aio.ServerInterceptor
+    callers_: IdentifiesCaller,
+    randomness: Randomness,
+    *inner: grpc.aio.ServerInterceptor,
+    counted: CountsCalls = uncounted,
 ) -> grpc.aio.Server:
     """Return an asynchronous server on which every method is guarded; further interceptors run inside the guard."""
-    interceptors = [_AioGuard(callers_, randomness), *inner]
+    interceptors = [_AioGuard(callers_, randomness, EndedCalls(counted)), *inner]
     return grpc.aio.server(interceptors=interceptors, options=_OPTIONS, maximum_concurrent_rpcs=2000)
 
 
 def sync_server(
-    callers_: IdentifiesCallerSync, randomness: Randomness, *, threads: int, calls: Bulkhead, streams: Streams
+    callers_: IdentifiesCallerSync,
+    randomness: Randomness,
+    *,
+    threads: int,
+    calls: Bulkhead,
+    streams: Streams,
+    counted: CountsCalls = uncounted,
 ) -> grpc.Server:
     """Return a synchronous server on which every method is guarded.
 
     A handler of a bidirectional stream is given what has arrived together: not an iterator of messages, but one of
     sequences of them. Its caller is identified anew for each.
     """
+    ended = EndedCalls(counted, Sample(time.monotonic, per_second=_LINES_A_SECOND))
     return grpc.server(
         ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
-        interceptors=[_SyncGuard(callers_, randomness, calls, streams)],
+        interceptors=[_SyncGuard(callers_, randomness, calls, streams, ended)],
         options=_OPTIONS,
         maximum_concurrent_rpcs=2000,
     )
@@ -102,9 +110,10 @@ def listen(server: grpc.Server | grpc.aio.Server, name: str, address: ListenAddr
 
 
 class _AioGuard(grpc.aio.ServerInterceptor):
-    def __init__(self, callers_: IdentifiesCaller, randomness: Randomness) -> None:
+    def __init__(self, callers_: IdentifiesCaller, randomness: Randomness, ended: EndedCalls) -> None:
         self._callers = callers_
         self._randomness = randomness
+        self._ended = ended
 
     async def intercept_service(
         self,
@@ -132,14 +141,17 @@ class _AioGuard(grpc.aio.ServerInterceptor):
                     allow_list.check(method, caller)
                     _begin(caller, metadata, context.peer())
                     answer: Response = await behaviour(_decoded(handler, octets), context)
+            except asyncio.CancelledError:
+                self._ended.ended(method, began, CANCELLED)
+                raise
             except TimeoutError:
                 error: Exception = TimedOut("the call took too long")
             except Exception as caught:  # noqa: BLE001 - whatever it is must cross by the table
                 error = caught
             else:
-                _log_call(method, began, None)
+                self._ended.answered(method, began)
                 return answer
-            _log_call(method, began, error)
+            self._ended.failed(method, began, error)
             status = status_of(error)
             return await context.abort(status.code, status.details, status.trailing_metadata)
 
@@ -148,13 +160,18 @@ class _AioGuard(grpc.aio.ServerInterceptor):
 
 class _SyncGuard(grpc.ServerInterceptor):
     def __init__(
-        self, callers_: IdentifiesCallerSync, randomness: Randomness, calls: Bulkhead, streams: Streams
+        self,
+        callers_: IdentifiesCallerSync,
+        randomness: Randomness,
+        calls: Bulkhead,
+        streams: Streams,
+        ended: EndedCalls,
     ) -> None:
         self._callers = callers_
         self._randomness = randomness
         self._calls = calls
         self._streams = streams
-        self._answered = Sample(time.monotonic, per_second=_LINES_A_SECOND)
+        self.ended = ended
 
     def intercept_service(
         self,
@@ -183,9 +200,9 @@ class _SyncGuard(grpc.ServerInterceptor):
                 with self._calls.place(caller.name):
                     answer: Response = behaviour(_decoded(handler, octets), context)
             except Exception as error:  # noqa: BLE001 - whatever it is must cross by the table
-                _log_call(method, began, error)
+                self.ended.failed(method, began, error)
                 context.abort_with_status(status_of(error))
-            _log_call(method, began, None, sample=self._answered)
+            self.ended.answered(method, began)
             return answer
 
         return grpc.unary_unary_rpc_method_handler(guarded_call, None, handler.response_serializer)
@@ -237,13 +254,13 @@ class _GuardedStream:
                 finally:
                     taken = arrivals.taken
         except Exception as error:  # noqa: BLE001 - whatever it is must cross by the table
-            _log_call(self._method, began, error, messages=taken)
+            self._guard.ended.failed(self._method, began, error, messages=taken)
             context.abort_with_status(status_of(error))
         except GeneratorExit:
-            _log_call(self._method, began, None, outcome="CANCELLED", messages=taken)
+            self._guard.ended.ended(self._method, began, CANCELLED, messages=taken)
             raise
-        outcome = "OK" if context.is_active() else "CANCELLED"
-        _log_call(self._method, began, None, outcome=outcome, messages=taken)
+        outcome = OK if context.is_active() else CANCELLED
+        self._guard.ended.ended(self._method, began, outcome, messages=taken)
 
     def _together(self, arrivals: Arrivals, context: grpc.ServicerContext) -> Iterator[Sequence[Any]]:
         """Give what has arrived together, once its caller is known to be one still."""
@@ -294,26 +311,3 @@ def _metadata(details: grpc.HandlerCallDetails) -> Mapping[str, str]:
         if isinstance(value, str):
             seen.setdefault(key, []).append(value)
     return {key: values[0] for key, values in seen.items() if len(values) == 1}
-
-
-def _log_call(
-    method: str,
-    began: float,
-    error: Exception | None,
-    *,
-    outcome: str = "OK",
-    sample: Sample | None = None,
-    **more: int,
-) -> None:
-    """Log one call; of those that a sample passes over only at level debug, and their number with the next one."""
-    fields = {"method": method, "duration_ms": round((time.monotonic() - began) * 1000, 1), **more}
-    if error is None:
-        passed_over = 0 if sample is None else sample.choose()
-        if passed_over is None:
-            _log.debug("rpc", **fields, outcome=outcome)
-        else:
-            _log.info("rpc", **fields, outcome=outcome, **({"passed_over": passed_over} if passed_over else {}))
-    elif isinstance(error, Failure):
-        _log.info("rpc", **fields, outcome=error.reason, detail=error.detail)
-    else:
-        _log.error("rpc", **fields, outcome="INTERNAL", exc_info=error)

@@ -49,10 +49,14 @@ def status_of(error: Exception) -> grpc.Status:
     details = [_packed(error_details_pb2.ErrorInfo(reason=failure.reason, domain=DOMAIN))]
     if isinstance(failure, ResourceExhausted):
         details.append(_packed(error_details_pb2.RetryInfo(retry_delay=Duration(seconds=failure.retry_after))))
-    kind = next(kind for kind in type(failure).__mro__ if kind in _CODES)
-    code: int = _CODES[kind].value[0]
+    code: int = code_of(failure).value[0]
     status: grpc.Status = rpc_status.to_status(status_pb2.Status(code=code, message=failure.message, details=details))
     return status
+
+
+def code_of(error: Exception) -> grpc.StatusCode:
+    """Return the code of that status."""
+    return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), grpc.StatusCode.INTERNAL)
 
 
 def failure_of(error: grpc.aio.AioRpcError) -> Failure:

@@ -124,6 +124,11 @@ class Streams:
         self._ending = False
         self._lock = Lock()
 
+    @property
+    def open(self) -> int:
+        """How many streams are open."""
+        return len(self._open)
+
     @contextmanager
     def place(self, cancel: Callable[[], object]) -> Iterator[Arrivals]:
         """Hold one of the places; raise `ResourceExhausted` when all are taken, `Unavailable` once streams end.

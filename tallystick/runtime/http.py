@@ -3,14 +3,16 @@
 import asyncio
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 import uvicorn
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tallystick.runtime import client_address, request_id
@@ -31,11 +33,31 @@ _OPEN = FrontDoor()
 _log = logger(__name__)
 
 
-def new_app(title: str, randomness: Randomness, door: FrontDoor = _OPEN) -> FastAPI:
+class CountsRequests(Protocol):
+    """Told of each request once it is over."""
+
+    def __call__(self, route: str | None, method: str, status: int, seconds: float) -> None:
+        """Count a request; its route is None when we serve nothing there, its status 0 when nothing was answered."""
+
+
+def _uncounted(route: str | None, method: str, status: int, seconds: float) -> None:
+    del route, method, status, seconds
+
+
+def new_app(
+    title: str, randomness: Randomness, door: FrontDoor = _OPEN, counted: CountsRequests = _uncounted
+) -> FastAPI:
     """Return an app without generated pages, wrapped in the middleware."""
     app = FastAPI(title=title, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.add_middleware(RequestFrame, randomness=randomness, door=door)
+    app.add_middleware(
+        RequestFrame, randomness=randomness, door=door, counted=counted, routes=lambda: _routes(app.routes)
+    )
     return app
+
+
+def _routes(routes: Sequence[BaseRoute]) -> Collection[str]:
+    # None of ours has a part that differs from request to request.
+    return frozenset(each.path for each in routes if isinstance(each, Route))
 
 
 class RequestFrame:
@@ -45,13 +67,24 @@ class RequestFrame:
     """
 
     def __init__(
-        self, app: ASGIApp, randomness: Randomness, door: FrontDoor = _OPEN, max_requests: int = _MAX_REQUESTS
+        self,
+        app: ASGIApp,
+        randomness: Randomness,
+        door: FrontDoor = _OPEN,
+        max_requests: int = _MAX_REQUESTS,
+        *,
+        counted: CountsRequests = _uncounted,
+        routes: Callable[[], Collection[str]] = frozenset,
     ) -> None:
+        """`routes` says at which paths something is served; it is asked once, with the first request."""
         self._app = app
         self._randomness = randomness
         self._door = door
         self._max_requests = max_requests
         self._in_flight = 0
+        self._counted = counted
+        self._ask_routes = routes
+        self._routes: Collection[str] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI)."""
@@ -87,8 +120,16 @@ class RequestFrame:
                 await _FAILED(scope, receive, framed)
         finally:
             self._in_flight -= 1
-            milliseconds = round((time.monotonic() - began) * 1000, 1)
+            seconds = time.monotonic() - began
+            self._counted(self._route(scope["path"]), scope["method"], status, seconds)
+            milliseconds = round(seconds * 1000, 1)
             _log.info("http", method=scope["method"], path=scope["path"], status=status, duration_ms=milliseconds)
+
+    def _route(self, path: str) -> str | None:
+        """Return a path if something is served there."""
+        if self._routes is None:
+            self._routes = self._ask_routes()
+        return path if path in self._routes else None
 
 
 class BodyTooLarge(Exception):

@@ -4,13 +4,16 @@ import logging
 import sys
 
 import structlog
-from structlog.types import EventDict, WrappedLogger
+from structlog.types import EventDict, Processor, WrappedLogger
 
 from tallystick.runtime import request_id
 
 
-def configure(service: str, level: str) -> None:
-    """Send structlog's and the standard library's records to standard output as JSON lines."""
+def configure(service: str, level: str, *counted: Processor) -> None:
+    """Send structlog's and the standard library's records to standard output as JSON lines.
+
+    `counted` are given each of our own events, also those that the level leaves out.
+    """
 
     def stamp(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         event["service"] = service
@@ -18,14 +21,19 @@ def configure(service: str, level: str) -> None:
             event["request_id"] = request_id.current()
         return event
 
-    shared: list[structlog.types.Processor] = [
+    shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         stamp,
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            *counted,
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,

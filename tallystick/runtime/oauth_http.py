@@ -1,6 +1,7 @@
 """OAuth over HTTP, alike on every endpoint: how a request is read, and how whatever goes wrong is written."""
 
 from collections.abc import Awaitable, Collection, Mapping
+from typing import Protocol
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -21,7 +22,7 @@ from tallystick.oauth2.parameters import MalformedForm, Parameters, parse_form
 from tallystick.runtime.cors import CrossOrigin
 from tallystick.runtime.failures import ResourceExhausted, TimedOut, Unavailable
 from tallystick.runtime.front_door import FrontDoor
-from tallystick.runtime.http import BodyTooLarge, new_app, read_body
+from tallystick.runtime.http import BodyTooLarge, CountsRequests, new_app, read_body
 from tallystick.runtime.log import logger
 from tallystick.runtime.randomness import Randomness
 from tallystick.runtime.settings import Settings
@@ -34,10 +35,24 @@ _CONTENT_TOO_LARGE = 413
 _log = logger(__name__)
 
 
-def oauth_app(settings: Settings, randomness: Randomness, cross_origin: CrossOrigin) -> FastAPI:
+class CountsRefusals(Protocol):
+    """Told of each refusal at an endpoint."""
+
+    def __call__(self, error: str, reason: str) -> None:
+        """Count a refusal by its error code; `reason` tells some apart that have the same."""
+
+
+def uncounted(error: str, reason: str) -> None:
+    """Count nothing."""
+    del error, reason
+
+
+def oauth_app(
+    settings: Settings, randomness: Randomness, cross_origin: CrossOrigin, counted: CountsRequests
+) -> FastAPI:
     """Return a service's app, on which everything that is refused gets the error document of RFC 6749 §5.2."""
     door = FrontDoor(settings.is_https, settings.trusted_proxies, cross_origin, refused=_unsafe)
-    app = new_app(f"Tallystick {settings.service}", randomness, door)
+    app = new_app(f"Tallystick {settings.service}", randomness, door, counted)
     app.add_exception_handler(HTTPException, _unfitting)
     return app
 
@@ -83,7 +98,7 @@ def authorization(request: Request) -> str | None:
     return values[0] if values else None
 
 
-async def answered(answer: Awaitable[Response]) -> Response:
+async def answered(answer: Awaitable[Response], refused: CountsRefusals = uncounted) -> Response:
     """Return an endpoint's answer, or the error document of RFC 6749 §5.2 for what was raised instead.
 
     What is not an `OAuthError` becomes 429 when too much was asked, 503 when asking again may help, else 500; why, only
@@ -91,18 +106,28 @@ async def answered(answer: Awaitable[Response]) -> Response:
     """
     try:
         return await answer
-    except OAuthError as error:
-        return error_response(error)
-    except BodyTooLarge:
-        return error_response(InvalidRequest("the request is too large"), status=_CONTENT_TOO_LARGE)
-    except ResourceExhausted as failure:
-        return error_response(TooManyRequests(failure.message, retry_after=failure.retry_after))
-    except (Unavailable, TimedOut) as failure:
-        _log.warning("temporarily_unavailable", detail=failure.message)
-        return error_response(TemporarilyUnavailable("this cannot be answered now: try again"))
-    except Exception as error:  # noqa: BLE001 - whatever it is, no client learns of it
-        _log.error("server_error", exc_info=error)
-        return error_response(ServerError("something went wrong here"))
+    except Exception as error:  # noqa: BLE001 - whatever it is, no client learns more than the document says
+        document, reason, status = _told(error)
+        refused(document.code, reason)
+        return error_response(document, status=status)
+
+
+def _told(error: Exception) -> tuple[OAuthError, str, int | None]:
+    """Return what is told of an error, for which reason, and by which status if not by the error's own."""
+    match error:
+        case OAuthError():
+            return error, error.reason, None
+        case BodyTooLarge():
+            return InvalidRequest("the request is too large"), "too_large", _CONTENT_TOO_LARGE
+        case ResourceExhausted():
+            return TooManyRequests(error.message, retry_after=error.retry_after), error.reason.lower(), None
+        case Unavailable() | TimedOut():
+            _log.warning("temporarily_unavailable", detail=error.message)
+            again = TemporarilyUnavailable("this cannot be answered now: try again")
+            return again, error.default_reason.lower(), None
+        case _:
+            _log.error("server_error", exc_info=error)
+            return ServerError("something went wrong here"), "", None
 
 
 def error_response(error: OAuthError, *, status: int | None = None) -> Response:

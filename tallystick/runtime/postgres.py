@@ -109,6 +109,11 @@ class AsyncPostgres:
             self._looking.cancel()
         await self._pool.close()
 
+    @property
+    def stats(self) -> Mapping[str, int]:
+        """What the pool tells of itself, by psycopg_pool's names; whatever has not happened yet is not among it."""
+        return self._pool.get_stats()
+
     async def renew(self) -> None:
         """Replace every connection: those that there are may lead to a server that is the primary no more."""
         await self._pool.drain()
@@ -225,6 +230,11 @@ class SyncPostgres:
     def close(self) -> None:
         """Close every connection."""
         self._pool.close()
+
+    @property
+    def stats(self) -> Mapping[str, int]:
+        """What the pool tells of itself, as above."""
+        return self._pool.get_stats()
 
     def one(self, statement: LiteralString, values: Values | None = None) -> DictRow | None:
         """Run one statement in a transaction of its own and return its first row, if any."""

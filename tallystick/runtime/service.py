@@ -1,6 +1,7 @@
 """Serve an asynchronous service: gRPC and HTTP in one loop, ready last, drained in order."""
 
 import asyncio
+from collections.abc import Callable
 
 import grpc.aio
 from fastapi import FastAPI
@@ -16,8 +17,8 @@ _log = logger(__name__)
 _NOTICE_SECONDS = 1.0
 
 
-async def serve(settings: Settings, app: FastAPI, grpc_: grpc.aio.Server) -> None:
-    """Serve until SIGTERM: then tell health, let balancers notice, finish what is in flight, and return.
+async def serve(settings: Settings, app: FastAPI, grpc_: grpc.aio.Server, draining: Callable[[], None]) -> None:
+    """Serve until SIGTERM: then tell health and `draining`, let balancers notice, finish what is in flight, and return.
 
     Raises `StartError` when an address is taken.
     """
@@ -38,6 +39,7 @@ async def serve(settings: Settings, app: FastAPI, grpc_: grpc.aio.Server) -> Non
     _log.info("listening", http_port=bound.getsockname()[1], grpc_port=grpc_port)
 
     await ending
+    draining()
     _log.info("draining")
     await health.draining()
     if settings.drain_seconds:

@@ -42,6 +42,7 @@ KNOWN = frozenset(
         "INTROSPECT_URL",
         "ISSUER",
         "LOG_LEVEL",
+        "METRICS_LISTEN",
         "MIGRATE_DSN",
         "PARTITION_DSN",
         "POSTGRES_DSN",
@@ -158,6 +159,8 @@ class Settings(BaseModel):
     """Where gRPC is served."""
     health_listen: Listen | None = None
     """Where the gRPC health service is served in plaintext as well, for probes; it tells nothing else."""
+    metrics_listen: Listen | None = None
+    """Where Prometheus reads `/metrics`, over plain HTTP; there is nothing secret in it."""
     postgres_dsn: PostgresDsn
     """The shared database, with this service's role."""
     postgres_pool_size: Annotated[int, Field(ge=1, le=200)] = 10

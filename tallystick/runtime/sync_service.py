@@ -1,6 +1,7 @@
 """Serve a synchronous service: gRPC in threads, HTTP in the main thread's loop, ready last, drained in order."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -19,8 +20,10 @@ _NOTICE_SECONDS = 1.0
 _HEALTH_THREADS = 2
 
 
-async def serve(settings: Settings, app: FastAPI, grpc_: grpc.Server, streams: Streams) -> None:
-    """Serve until SIGTERM: then tell health, let balancers notice, finish what is in flight, and return.
+async def serve(
+    settings: Settings, app: FastAPI, grpc_: grpc.Server, streams: Streams, draining: Callable[[], None]
+) -> None:
+    """Serve until SIGTERM: then tell health and `draining`, let balancers notice, finish what is in flight, and return.
 
     Whoever calls closes the stores afterwards, when nothing uses them any more. Raises `StartError` when an address is
     taken.
@@ -44,6 +47,7 @@ async def serve(settings: Settings, app: FastAPI, grpc_: grpc.Server, streams: S
     _log.info("listening", http_port=bound.getsockname()[1], grpc_port=grpc_port)
 
     await ending
+    draining()
     _log.info("draining")
     health.draining()
     if settings.drain_seconds:

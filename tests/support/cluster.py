@@ -114,6 +114,7 @@ class Cluster:
             "ISSUER": self.issuer,
             "HTTP_LISTEN": "127.0.0.1:0",
             "GRPC_LISTEN": "127.0.0.1:0",
+            "METRICS_LISTEN": "127.0.0.1:0",
             "POSTGRES_DSN": self.database.dsn(f"tallystick_{service}"),
             "DRAIN_SECONDS": DRAIN_SECONDS,
         }

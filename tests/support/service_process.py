@@ -11,7 +11,7 @@ from tests.support.process import AddressTaken, ProcessDied, ProgramProcess
 
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.02
-_ADDRESS_TAKEN = re.compile(r"TALLYSTICK_(HTTP|GRPC|HEALTH)_LISTEN: .* cannot be used")
+_ADDRESS_TAKEN = re.compile(r"TALLYSTICK_(HTTP|GRPC|HEALTH|METRICS)_LISTEN: .* cannot be used")
 
 
 class ServiceProcess(ProgramProcess):
@@ -34,6 +34,11 @@ class ServiceProcess(ProgramProcess):
         """Where gRPC is served."""
         return f"127.0.0.1:{self._ports['grpc_port']}"
 
+    @property
+    def metrics_url(self) -> str:
+        """Where its metrics are served; it must have been told to."""
+        return f"http://127.0.0.1:{self._ports['metrics_port']}/metrics"
+
     def wait_until_listening(self) -> None:
         """Return once it takes requests.
 
@@ -46,10 +51,14 @@ class ServiceProcess(ProgramProcess):
             for line in self.stdout.splitlines():
                 if '"listening"' in line and line.endswith("}"):
                     event = json.loads(line)
-                    self._ports = {name: event[name] for name in ("http_port", "grpc_port")}
+                    self._ports = {name: event[name] for name in ("http_port", "grpc_port")} | self._metrics_port()
             if not self.is_running():
                 failure = AddressTaken if _ADDRESS_TAKEN.search(self.stderr) else ProcessDied
                 raise failure(f"{self.name} ended before it was ready\n{self.tail()}")
             if time.monotonic() > deadline:
                 raise ProcessDied(f"{self.name} was not ready after {_START_SECONDS:.0f} s\n{self.tail()}")
             time.sleep(_POLL_SECONDS)
+
+    def _metrics_port(self) -> dict[str, int]:
+        lines = [line for line in self.stdout.splitlines() if '"metrics_listening"' in line]
+        return {"metrics_port": json.loads(lines[0])["port"]} if lines else {}

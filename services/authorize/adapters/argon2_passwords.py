@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import BoundedSemaphore
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 from unicodedata import normalize
 
 from argon2 import PasswordHasher
@@ -38,7 +38,14 @@ class Argon2Passwords:
         # Nobody's password: what is verified when there is no user, so that it takes as long.
         self._nobodys_hash = self._hasher.hash("")
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
+        self._threads = threads
+        self._begun: set[Future[Any]] = set()
         self._places = BoundedSemaphore(threads + waiting)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a thread."""
+        return max(0, len(self._begun) - self._threads)
 
     async def hash(self, password: str) -> str:
         """Return the hash of a password, with a salt of its own."""
@@ -65,9 +72,14 @@ class Argon2Passwords:
         if not self._places.acquire(blocking=False):
             raise Unavailable("too many passwords are being checked")
         future = self._executor.submit(work)
+        self._begun.add(future)
         # Gives the place back when the work is done, or was cancelled before it began.
-        future.add_done_callback(lambda _: self._places.release())
+        future.add_done_callback(self._done)
         return await asyncio.wrap_future(future)
+
+    def _done(self, future: Future[Any]) -> None:
+        self._begun.discard(future)
+        self._places.release()
 
     def _verify(self, hashed: str, password: str) -> bool:
         try:

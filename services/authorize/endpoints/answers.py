@@ -17,6 +17,7 @@ from tallystick.runtime import request_id
 from tallystick.runtime.audit_event import Audit
 from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.log import logger
+from tallystick.runtime.oauth_http import CountsRefusals
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -32,9 +33,10 @@ _log = logger(__name__)
 class Answers:
     """Carries exceptions to the browser. Nothing of the request but its id gets into an error page."""
 
-    def __init__(self, pages: TranslatedPages, audit: Audit, *, issuer: str) -> None:
+    def __init__(self, pages: TranslatedPages, audit: Audit, refused: CountsRefusals, *, issuer: str) -> None:
         self._pages = pages
         self._audit = audit
+        self._refused = refused
         self._issuer = issuer
 
     def around(self, handler: Handler) -> Handler:
@@ -45,17 +47,21 @@ class Answers:
                 return await handler(request)
             except ShownHere as refusal:
                 _log.info("refused_here", kind=refusal.kind.label, detail=refusal.detail)
+                self._refused(refusal.kind.label, "")
                 await self._tell(refusal)
                 return self._error(request, refusal.kind)
             except Redirected as refusal:
                 error = refusal.error
                 _log.info("refused", client_id=refusal.client_id, error=error.code, detail=refusal.detail)
+                self._refused(error.code, error.reason)
                 await self._tell(refusal)
                 return see_other(error_location(refusal.request, error, issuer=self._issuer))
             except Unavailable:
+                self._refused(ErrorKind.UNAVAILABLE.label, "")
                 return self._error(request, ErrorKind.UNAVAILABLE)
             except Exception as error:  # noqa: BLE001 - whatever it is, no browser learns of it
                 _log.error("request_failed", exc_info=error)
+                self._refused(ErrorKind.INTERNAL.label, "")
                 return self._error(request, ErrorKind.INTERNAL)
 
         return answered

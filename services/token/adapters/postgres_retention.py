@@ -3,7 +3,8 @@
 Each asks first for a lock of its own transaction, so that of several replicas one works at a time.
 """
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
@@ -102,6 +103,16 @@ WHERE position IN (SELECT position FROM oldest WHERE is_old)
 RETURNING position
 """
 
+# Since when the oldest of both is there; of the log's rows the newest, which stays, aside.
+FIND_OLDEST: LiteralString = """
+SELECT
+    (SELECT min(ended_at) FROM grants) AS ended_grants,
+    (
+        SELECT created_at FROM invalidations WHERE position < (SELECT max(position) FROM invalidations)
+        ORDER BY position LIMIT 1
+    ) AS invalidations
+"""
+
 
 class PostgresRetention:
     """Implements `RetentionStore`."""
@@ -135,6 +146,11 @@ class PostgresRetention:
     async def forget_invalidations(self) -> int:
         """Delete old rows of the log; return how many."""
         return await self._count(FORGET_INVALIDATIONS, {"turn": _TURN, "batch": _BATCH, "kept": _LOG_KEPT})
+
+    async def oldest(self) -> Mapping[str, datetime]:
+        """Return since when the oldest of what will be deleted is there."""
+        row = await self._postgres.one(FIND_OLDEST)
+        return {what: moment for what, moment in (row or {}).items() if moment is not None}
 
     async def _count(self, statement: LiteralString, values: Values) -> int:
         return len(await self._postgres.all(statement, values))

@@ -5,7 +5,9 @@ from contextlib import ExitStack, closing, contextmanager
 from threading import BoundedSemaphore
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from services.introspect.adapters.metrics import AnswerCounts
 from services.introspect.adapters.postgres_callers import CallerReads
 from services.introspect.adapters.postgres_records import AccessTokenReads, PolicyReads, RefreshTokenReads
 from services.introspect.batched_reads import BatchedReads, Found, Key, Places, ReadsTogether
@@ -52,7 +54,7 @@ def records_without_a_lease(postgres: SyncPostgres) -> Iterator[LeasedRecords]:
             policies=batched(PolicyReads(postgres)),
             callers=batched(CallerReads(postgres)),
         )
-        yield LeasedRecords(reading, View, boot_seconds, issuer=ISSUER, room=1000)
+        yield LeasedRecords(reading, View, boot_seconds, AnswerCounts(CollectorRegistry()), issuer=ISSUER, room=1000)
 
 
 @pytest.fixture(scope="module")

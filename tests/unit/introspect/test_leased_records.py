@@ -58,6 +58,20 @@ OF_THE_TOKEN: Subject = ("token", KEY.digest.hex())
 
 
 @dataclass
+class Recalled:
+    """Implements `Recalls`: how many tokens memory could tell of, told of as old as was accepted, and could not."""
+
+    remembered: int = 0
+    stale: int = 0
+    unknown: int = 0
+
+    def recalled(self, *, remembered: int, stale: int, unknown: int) -> None:
+        self.remembered += remembered
+        self.stale += stale
+        self.unknown += unknown
+
+
+@dataclass
 class Store:
     """Postgres and its log, as far as reads go; `asked` has every read in its order."""
 
@@ -112,7 +126,12 @@ def store() -> Store:
 
 
 @pytest.fixture
-def records(store: Store) -> Iterator[LeasedRecords]:
+def recalled() -> Recalled:
+    return Recalled()
+
+
+@pytest.fixture
+def records(store: Store, recalled: Recalled) -> Iterator[LeasedRecords]:
     """The records of a replica that reads from the store."""
     with ExitStack() as resources:
         places = Places(BoundedSemaphore(4), BoundedSemaphore(4))
@@ -123,7 +142,9 @@ def records(store: Store) -> Iterator[LeasedRecords]:
         for each in reads:
             each.start()
             resources.enter_context(closing(each))
-        yield LeasedRecords(Reading(*reads), lambda: store.view, lambda: store.boot_seconds, issuer=ISSUER, room=10)
+        yield LeasedRecords(
+            Reading(*reads), lambda: store.view, lambda: store.boot_seconds, recalled, issuer=ISSUER, room=10
+        )
 
 
 def ask(records: LeasedRecords, freshness: Freshness = LEASED, token: AccessToken = TOKEN) -> Known | Failure:
@@ -142,6 +163,19 @@ def test_what_is_remembered_is_not_read_again(store: Store, records: LeasedRecor
     assert isinstance(second, Known)
     assert (first.valid_for, second.valid_for) == (1.0, 0.75)
     assert second.now == NOON + timedelta(seconds=0.25)
+
+
+def test_what_memory_could_tell_is_counted(store: Store, records: LeasedRecords, recalled: Recalled) -> None:
+    """A token that is read, one that is remembered, and one that is told of although it may be stale differ."""
+    store.lease()
+    ask(records)
+    assert recalled == Recalled(unknown=1)
+    records.access_tokens([(TOKEN, LEASED)] * 3)
+    assert recalled == Recalled(remembered=3, unknown=1)
+    store.boot_seconds += 1.5
+    ask(records, Freshness(staleness=2.0))
+    assert recalled == Recalled(remembered=3, stale=1, unknown=1)
+    assert records.remembered == {"tokens": 1, "policies": 1, "callers": 0}
 
 
 @pytest.mark.parametrize(
@@ -347,7 +381,7 @@ def test_all_attempts_of_a_call_have_one_patience(store: Store) -> None:
     tokens = SlowReads(store, lambda: own, 0.9)
     policies = SlowReads(store, lambda: replace(store.policy, version=next(versions)), 0.5)
     reading = Reading(tokens, tokens, policies, tokens)  # type: ignore[arg-type] # stand in their place
-    records = LeasedRecords(reading, lambda: store.view, lambda: store.boot_seconds, issuer=ISSUER, room=10)
+    records = LeasedRecords(reading, lambda: store.view, lambda: store.boot_seconds, Recalled(), issuer=ISSUER, room=10)
     began = store.boot_seconds
     assert isinstance(ask(records), Unavailable)
     assert {round(until - began, 6) for until in tokens.untils + policies.untils} == {3.0}

@@ -1,8 +1,10 @@
 """What is counted of a caller's questions, over the use cases as they are."""
 
 import pytest
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
+from services.introspect.adapters.metrics import AnswerCounts
 from services.introspect.caller_quota import CallerQuota
 from services.introspect.inactive_answers import InactiveAnswers
 from services.introspect.metering import MeteredCheckAccess, MeteredIntrospect
@@ -32,12 +34,12 @@ def inactive() -> InactiveAnswers:
 
 @pytest.fixture
 def introspect(records: UnknownTokens, quota: CallerQuota, inactive: InactiveAnswers) -> MeteredIntrospect:
-    return MeteredIntrospect(records, ISSUER, quota, inactive)
+    return MeteredIntrospect(records, ISSUER, quota, inactive, AnswerCounts(CollectorRegistry()))
 
 
 @pytest.fixture
 def check_access(records: UnknownTokens, quota: CallerQuota, inactive: InactiveAnswers) -> MeteredCheckAccess:
-    return MeteredCheckAccess(records, records, ISSUER, quota, inactive)
+    return MeteredCheckAccess(records, records, ISSUER, quota, inactive, AnswerCounts(CollectorRegistry()))
 
 
 def check(check_access: MeteredCheckAccess, caller: str = "api") -> bool:

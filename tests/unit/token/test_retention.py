@@ -2,12 +2,15 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
 from services.token.retention import Retention
 from tallystick.runtime.failures import Unavailable
+
+SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -34,6 +37,9 @@ class Pile:
 
     async def delete_ended(self) -> int:
         return self.ended.pop() if self.ended else 0
+
+    async def oldest(self) -> dict[str, datetime]:
+        return {"invalidations": SINCE}
 
     async def forget_invalidations(self) -> int:
         if not self.log:
