@@ -72,20 +72,23 @@ from tallystick.runtime.randomness import SystemRandomness
 from tallystick.runtime.repeated_refusals import RepeatedRefusals
 from tallystick.runtime.service import serve
 from tallystick.runtime.settings import PREFIX
+from tallystick.runtime.tracing.service_traces import service_traces
+from tallystick.runtime.tracing.traces import Traces
 
 
 async def serve_authorize() -> None:
     """Wire the service and serve it."""
     settings = AuthorizeSettings.read(os.environ)
-    metrics = ServiceMetrics(settings, EXPECTED)
-    log.configure(settings.service, settings.log_level, metrics.log_events)
+    metrics, traces = ServiceMetrics(settings, EXPECTED), service_traces(settings)
+    log.configure(settings.service, settings.log_level, metrics.log_events, traces.stamp)
     services = ServiceCredentials.read(f"{PREFIX}SERVICE_CALLERS_FILE", settings.service_callers_file)
     pages = TranslatedPages(settings.branding())
     randomness, site = SystemRandomness(), Site(settings.issuer)
 
     async with AsyncExitStack() as resources:
+        resources.callback(traces.close)
         resources.enter_context(metrics.exposed())
-        postgres, cache = await _stores(settings, metrics, resources)
+        postgres, cache = await _stores(settings, metrics, traces, resources)
         audit = _audit(settings, postgres, metrics, resources)
         passwords = resources.enter_context(Argon2Passwords())
         watch_passwords(metrics.registry, passwords)
@@ -145,7 +148,7 @@ async def serve_authorize() -> None:
         metadata_endpoint = MetadataEndpoint(document, site)
         cross_origin = CrossOrigin(dict.fromkeys(metadata_endpoint.paths, "GET"))
         door = FrontDoor(settings.is_https, settings.trusted_proxies, cross_origin, refused=answers.insecure)
-        app = new_app("Tallystick authorize", randomness, door, metrics.http)
+        app = new_app("Tallystick authorize", randomness, door, metrics.http, traces)
         answers.add_to(app)
         AuthorizationEndpoint(begin_interaction, cookies, site).add_to(app, answers)
         SignInEndpoint(interactions, asking_client, sign_in, sessions, pages=pages, cookies=cookies, site=site).add_to(
@@ -166,8 +169,13 @@ async def serve_authorize() -> None:
         AccountEndpoint(account, sessions, pages=pages, cookies=cookies, site=site).add_to(app, answers)
         metadata_endpoint.add_to(app, answers)
 
-        callers = ServiceOrOperator(services, postgres)
-        grpc_ = aio_server(callers, randomness, AnswersWhenFinal(wait), counted=metrics.grpc)
+        grpc_ = aio_server(
+            ServiceOrOperator(services, postgres),
+            randomness,
+            AnswersWhenFinal(wait),
+            counted=metrics.grpc,
+            traces=traces,
+        )
         check_code = AuthorizationCodeService(CheckCode(codes, consents, audit))
         authorization_code_pb2_grpc.add_AuthorizationCodeServiceServicer_to_server(check_code, grpc_)
         add_operator_services(grpc_, postgres, randomness, passwords, issuer=settings.issuer)
@@ -175,11 +183,14 @@ async def serve_authorize() -> None:
 
 
 async def _stores(
-    settings: AuthorizeSettings, metrics: ServiceMetrics, resources: AsyncExitStack
+    settings: AuthorizeSettings, metrics: ServiceMetrics, traces: Traces, resources: AsyncExitStack
 ) -> tuple[AsyncPostgres, Redis]:
     """Connect to both stores; return once they answer."""
     postgres = AsyncPostgres(
-        settings.postgres_dsn.get_secret_value(), name=settings.service, size=settings.postgres_pool_size
+        settings.postgres_dsn.get_secret_value(),
+        name=settings.service,
+        size=settings.postgres_pool_size,
+        traces=traces,
     )
     resources.push_async_callback(postgres.close)
     metrics.watch_pool(lambda: postgres.stats)

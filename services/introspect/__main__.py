@@ -35,6 +35,7 @@ from tallystick.runtime.operator_credentials import Operators
 from tallystick.runtime.postgres import SyncPostgres
 from tallystick.runtime.randomness import SystemRandomness
 from tallystick.runtime.sync_service import serve
+from tallystick.runtime.tracing.service_traces import service_traces
 
 # Threads cost little while they are idle. Of those that serve calls some never wait for Postgres, so that what memory
 # can answer is answered however slow Postgres is; each of the two kinds has more threads than there are places to wait.
@@ -55,14 +56,15 @@ _STREAMS_OF_ONE_CALLER = 16
 async def serve_introspect() -> None:
     """Wire the service and serve it."""
     settings = IntrospectSettings.read(os.environ)
-    metrics = ServiceMetrics(settings)
-    log.configure(settings.service, settings.log_level, metrics.log_events)
+    metrics, traces = ServiceMetrics(settings), service_traces(settings)
+    log.configure(settings.service, settings.log_level, metrics.log_events, traces.stamp)
     randomness = SystemRandomness()
     dsn = settings.postgres_dsn.get_secret_value()
     with ExitStack() as resources:
+        resources.callback(traces.close)
         resources.enter_context(metrics.exposed())
         postgres = resources.enter_context(
-            closing(SyncPostgres(dsn, name=settings.service, size=settings.postgres_pool_size))
+            closing(SyncPostgres(dsn, name=settings.service, size=settings.postgres_pool_size, traces=traces))
         )
         metrics.watch_pool(lambda: postgres.stats)
         postgres.open()
@@ -84,12 +86,18 @@ async def serve_introspect() -> None:
         check_access = MeteredCheckAccess(records, records, settings.issuer, quota, inactive, answers)
         service = IntrospectionService(introspect, check_access, ExplainAccess(records, settings.issuer))
 
-        app = oauth_app(settings, randomness, CrossOrigin(), metrics.http)
+        app = oauth_app(settings, randomness, CrossOrigin(), metrics.http, traces)
         refused = metrics.refusals.at("introspect")
         IntrospectionEndpoint(authentication, introspect, threads, calls, refused).add_to(app)
         callers = ResourceServerOrOperator(authentication, Operators(postgres))
         grpc_ = sync_server(
-            callers, randomness, threads=_GRPC_THREADS, calls=calls, streams=streams, counted=metrics.grpc
+            callers,
+            randomness,
+            threads=_GRPC_THREADS,
+            calls=calls,
+            streams=streams,
+            counted=metrics.grpc,
+            traces=traces,
         )
         introspection_pb2_grpc.add_IntrospectionServiceServicer_to_server(service, grpc_)
         await serve(settings, app, grpc_, streams, metrics.draining)

@@ -65,6 +65,8 @@ from tallystick.runtime.randomness import SystemRandomness
 from tallystick.runtime.repeated_refusals import RepeatedRefusals
 from tallystick.runtime.service import serve
 from tallystick.runtime.settings import PREFIX
+from tallystick.runtime.tracing.service_traces import service_traces
+from tallystick.runtime.tracing.traces import Traces
 from tallystick.token.v1.grant_pb2_grpc import add_GrantServiceServicer_to_server
 
 _UPKEEP_EVERY_SECONDS = 300.0
@@ -74,20 +76,24 @@ _PARTITIONS_START_SECONDS = 15.0
 async def main() -> None:
     """Wire everything, from settings to servers, and serve until asked to end."""
     settings = TokenSettings.read(os.environ)
-    metrics = ServiceMetrics(settings, EXPECTED)
-    log.configure(settings.service, settings.log_level, metrics.log_events)
+    metrics, traces = ServiceMetrics(settings, EXPECTED), service_traces(settings)
+    log.configure(settings.service, settings.log_level, metrics.log_events, traces.stamp)
     keys = read_key_ring(f"{PREFIX}REFRESH_KEY_FILE", settings.refresh_key_file)
     credential = read_service_credential(f"{PREFIX}SERVICE_TOKEN_FILE", settings.service_token_file)
 
     async with AsyncExitStack() as resources:
+        resources.callback(traces.close)
         resources.enter_context(metrics.exposed())
         postgres = AsyncPostgres(
-            settings.postgres_dsn.get_secret_value(), name=settings.service, size=settings.postgres_pool_size
+            settings.postgres_dsn.get_secret_value(),
+            name=settings.service,
+            size=settings.postgres_pool_size,
+            traces=traces,
         )
         resources.push_async_callback(postgres.close)
         metrics.watch_pool(lambda: postgres.stats)
         await postgres.open()
-        authorize = await resources.enter_async_context(Neighbour(settings.authorize_target, credential))
+        authorize = await resources.enter_async_context(Neighbour(settings.authorize_target, credential, traces))
         trail = AuditTrail(
             postgres,
             settings.service,
@@ -123,11 +129,13 @@ async def main() -> None:
                     audit,
                 ),
                 metrics,
+                traces,
             ),
             _grpc(
                 postgres,
                 GrantAdministration(PostgresGrantRecords(postgres), PostgresGrantTimelines(postgres), revocation),
                 metrics,
+                traces,
             ),
             metrics.draining,
         )
@@ -221,19 +229,25 @@ def _dispatcher(
 
 
 def _http(
-    settings: TokenSettings, dispatcher: Dispatcher, revocation: TokenRevocation, metrics: ServiceMetrics
+    settings: TokenSettings,
+    dispatcher: Dispatcher,
+    revocation: TokenRevocation,
+    metrics: ServiceMetrics,
+    traces: Traces,
 ) -> FastAPI:
     cross_origin = CrossOrigin({TOKEN_PATH: "POST", REVOCATION_PATH: "POST"})
-    app = oauth_app(settings, SystemRandomness(), cross_origin, metrics.http)
+    app = oauth_app(settings, SystemRandomness(), cross_origin, metrics.http, traces)
     TokenEndpoint(dispatcher, metrics.refusals.at("token")).add_to(app)
     RevocationEndpoint(revocation, metrics.refusals.at("revoke")).add_to(app)
     return app
 
 
-def _grpc(postgres: AsyncPostgres, administration: GrantAdministration, metrics: ServiceMetrics) -> grpc.aio.Server:
+def _grpc(
+    postgres: AsyncPostgres, administration: GrantAdministration, metrics: ServiceMetrics, traces: Traces
+) -> grpc.aio.Server:
     # No service calls token: its callers are operators.
     callers = ServiceOrOperator(ServiceCredentials(()), postgres)
-    server = grpc_server.aio_server(callers, SystemRandomness(), counted=metrics.grpc)
+    server = grpc_server.aio_server(callers, SystemRandomness(), counted=metrics.grpc, traces=traces)
     add_GrantServiceServicer_to_server(GrantService(administration), server)
     return server
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from tallystick.runtime.cors import CrossOrigin
-from tallystick.runtime.forwarded import Contradictory, TrustedProxies
+from tallystick.runtime.forwarded import Contradictory, TrustedProxies, parse_address
 from tallystick.runtime.log import logger
 from tallystick.runtime.settings import PREFIX
 
@@ -19,11 +19,15 @@ _log = logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of a request at the door: where it came from, headers for its answer, and perhaps the answer."""
+    """What is known of a request at the door: where it came from, headers for its answer, and perhaps the answer.
+
+    `proxied` tells that a trusted proxy sent it, whose other headers are believed as well.
+    """
 
     address: str
     headers: Mapping[str, str] = field(default_factory=dict)
     answer: Response | None = None
+    proxied: bool = False
 
 
 def _refused(request: Request, reason: str) -> Response:
@@ -62,7 +66,12 @@ class FrontDoor:
             # RFC 6797 §7.2: nothing that came in clear is answered with Strict-Transport-Security.
             return Entry(origin.address, readable, self.refused(request, "the request must come over https"))
         secure = _HSTS if self.https_required else {}
-        return Entry(origin.address, {**readable, **secure}, self.cross_origin.preflight(request))
+        return Entry(
+            origin.address,
+            {**readable, **secure},
+            self.cross_origin.preflight(request),
+            proxied=self.proxies.trusts(parse_address(peer)),
+        )
 
     def _advice(self, peer: str) -> str:
         if self.proxies.origin(peer, (), ("https",)).is_https:

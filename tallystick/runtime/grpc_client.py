@@ -3,15 +3,16 @@
 With each go the request id and the address that the request in hand came from, for the neighbour's log and audit.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import grpc.aio
 from google.protobuf.message import Message
 
 from tallystick.runtime import client_address, request_id
 from tallystick.runtime.grpc_status import failure_of
+from tallystick.runtime.tracing.traces import NO_TRACES, Traces
 
 _OPTIONS = (
     ("grpc.lb_policy_name", "round_robin"),
@@ -42,8 +43,8 @@ class UnaryMethod(Protocol[Request_contra, Response_co]):
 class Neighbour:
     """One service, as another sees it."""
 
-    def __init__(self, target: str, credential: str) -> None:
-        self.channel = grpc.aio.insecure_channel(target, options=_OPTIONS)
+    def __init__(self, target: str, credential: str, traces: Traces = NO_TRACES) -> None:
+        self.channel = grpc.aio.insecure_channel(target, options=_OPTIONS, interceptors=[_Followed(traces)])
         self._credential = credential
 
     async def call(
@@ -71,3 +72,19 @@ class Neighbour:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
+
+
+class _Followed(grpc.aio.UnaryUnaryClientInterceptor):
+    def __init__(self, traces: Traces) -> None:
+        self._traces = traces
+
+    async def intercept_unary_unary(
+        self,
+        continuation: Callable[[grpc.aio.ClientCallDetails, Any], Awaitable[Any]],
+        client_call_details: grpc.aio.ClientCallDetails,
+        request: Any,
+    ) -> Any:
+        details: Any = client_call_details
+        with self._traces.call_made(details.method.decode()) as pairs:
+            told = grpc.aio.Metadata(*(details.metadata or ()), *pairs)
+            return await (await continuation(details._replace(metadata=told), request))

@@ -22,13 +22,14 @@ from tallystick.runtime import allow_list, callers, client_address, request_id
 from tallystick.runtime.bulkhead import Bulkhead
 from tallystick.runtime.callers import Caller
 from tallystick.runtime.failures import Invalid, TimedOut
-from tallystick.runtime.grpc_calls import CANCELLED, OK, CountsCalls, EndedCalls, uncounted
+from tallystick.runtime.grpc_calls import CANCELLED, OK, Calls, CountsCalls, uncounted
 from tallystick.runtime.grpc_status import status_of
 from tallystick.runtime.grpc_streams import Arrivals, Streams
 from tallystick.runtime.lifecycle import StartError
 from tallystick.runtime.randomness import Randomness
 from tallystick.runtime.sample import Sample
 from tallystick.runtime.settings import PREFIX, ListenAddress
+from tallystick.runtime.tracing.traces import NO_TRACES, Traces
 
 _MAX_MESSAGE_BYTES = 256 * 1024
 _LONGEST_CALL_SECONDS = 10.0
@@ -66,9 +67,10 @@ def aio_server(
     randomness: Randomness,
     *inner: grpc.aio.ServerInterceptor,
     counted: CountsCalls = uncounted,
+    traces: Traces = NO_TRACES,
 ) -> grpc.aio.Server:
     """Return an asynchronous server on which every method is guarded; further interceptors run inside the guard."""
-    interceptors = [_AioGuard(callers_, randomness, EndedCalls(counted)), *inner]
+    interceptors = [_AioGuard(callers_, randomness, Calls(counted, traces)), *inner]
     return grpc.aio.server(interceptors=interceptors, options=_OPTIONS, maximum_concurrent_rpcs=2000)
 
 
@@ -80,16 +82,17 @@ def sync_server(
     calls: Bulkhead,
     streams: Streams,
     counted: CountsCalls = uncounted,
+    traces: Traces = NO_TRACES,
 ) -> grpc.Server:
     """Return a synchronous server on which every method is guarded.
 
     A handler of a bidirectional stream is given what has arrived together: not an iterator of messages, but one of
     sequences of them. Its caller is identified anew for each.
     """
-    ended = EndedCalls(counted, Sample(time.monotonic, per_second=_LINES_A_SECOND))
+    noted = Calls(counted, traces, Sample(time.monotonic, per_second=_LINES_A_SECOND))
     return grpc.server(
         ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
-        interceptors=[_SyncGuard(callers_, randomness, calls, streams, ended)],
+        interceptors=[_SyncGuard(callers_, randomness, calls, streams, noted)],
         options=_OPTIONS,
         maximum_concurrent_rpcs=2000,
     )
@@ -110,10 +113,10 @@ def listen(server: grpc.Server | grpc.aio.Server, name: str, address: ListenAddr
 
 
 class _AioGuard(grpc.aio.ServerInterceptor):
-    def __init__(self, callers_: IdentifiesCaller, randomness: Randomness, ended: EndedCalls) -> None:
+    def __init__(self, callers_: IdentifiesCaller, randomness: Randomness, noted: Calls) -> None:
         self._callers = callers_
         self._randomness = randomness
-        self._ended = ended
+        self._noted = noted
 
     async def intercept_service(
         self,
@@ -130,7 +133,7 @@ class _AioGuard(grpc.aio.ServerInterceptor):
         behaviour: Any = handler.unary_unary
 
         async def guarded(octets: bytes, context: grpc.aio.ServicerContext[bytes, Response]) -> Response | None:
-            began = time.monotonic()
+            call = self._noted.begin(method)
             request_id.begin(request_id.accepted(metadata.get(request_id.HEADER), str(self._randomness.uuid())))
             client_address.begin(client_address.of_grpc_peer(context.peer()))
             try:
@@ -140,18 +143,19 @@ class _AioGuard(grpc.aio.ServerInterceptor):
                     caller = await self._callers.identify(metadata.get("authorization"))
                     allow_list.check(method, caller)
                     _begin(caller, metadata, context.peer())
+                    call.follow(metadata)
                     answer: Response = await behaviour(_decoded(handler, octets), context)
             except asyncio.CancelledError:
-                self._ended.ended(method, began, CANCELLED)
+                call.ended(CANCELLED)
                 raise
             except TimeoutError:
                 error: Exception = TimedOut("the call took too long")
             except Exception as caught:  # noqa: BLE001 - whatever it is must cross by the table
                 error = caught
             else:
-                self._ended.answered(method, began)
+                call.answered()
                 return answer
-            self._ended.failed(method, began, error)
+            call.failed(error)
             status = status_of(error)
             return await context.abort(status.code, status.details, status.trailing_metadata)
 
@@ -165,13 +169,13 @@ class _SyncGuard(grpc.ServerInterceptor):
         randomness: Randomness,
         calls: Bulkhead,
         streams: Streams,
-        ended: EndedCalls,
+        noted: Calls,
     ) -> None:
         self._callers = callers_
         self._randomness = randomness
         self._calls = calls
         self._streams = streams
-        self.ended = ended
+        self.noted = noted
 
     def intercept_service(
         self,
@@ -193,16 +197,17 @@ class _SyncGuard(grpc.ServerInterceptor):
         behaviour: Any = handler.unary_unary
 
         def guarded_call(octets: bytes, context: grpc.ServicerContext) -> Response:
-            began = time.monotonic()
+            call = self.noted.begin(method)
             self.begin(metadata, context)
             try:
                 caller = self.admit(method, metadata, context)
+                call.follow(metadata)
                 with self._calls.place(caller.name):
                     answer: Response = behaviour(_decoded(handler, octets), context)
             except Exception as error:  # noqa: BLE001 - whatever it is must cross by the table
-                self.ended.failed(method, began, error)
+                call.failed(error)
                 context.abort_with_status(status_of(error))
-            self.ended.answered(method, began)
+            call.answered()
             return answer
 
         return grpc.unary_unary_rpc_method_handler(guarded_call, None, handler.response_serializer)
@@ -242,7 +247,7 @@ class _GuardedStream:
     def __call__(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
         """Answer what arrives; gRPC runs this as it sends the answers."""
         behaviour: Any = self._handler.stream_stream
-        began, taken = time.monotonic(), 0
+        call, taken = self._guard.noted.begin(self._method), 0
         self._guard.begin(self._metadata, context)
         try:
             with self._streams.place(context.cancel) as arrivals:
@@ -254,13 +259,13 @@ class _GuardedStream:
                 finally:
                     taken = arrivals.taken
         except Exception as error:  # noqa: BLE001 - whatever it is must cross by the table
-            self._guard.ended.failed(self._method, began, error, messages=taken)
+            call.failed(error, messages=taken)
             context.abort_with_status(status_of(error))
         except GeneratorExit:
-            self._guard.ended.ended(self._method, began, CANCELLED, messages=taken)
+            call.ended(CANCELLED, messages=taken)
             raise
         outcome = OK if context.is_active() else CANCELLED
-        self._guard.ended.ended(self._method, began, outcome, messages=taken)
+        call.ended(outcome, messages=taken)
 
     def _together(self, arrivals: Arrivals, context: grpc.ServicerContext) -> Iterator[Sequence[Any]]:
         """Give what has arrived together, once its caller is known to be one still."""

@@ -22,6 +22,7 @@ from tallystick.runtime.lifecycle import StartError
 from tallystick.runtime.log import logger
 from tallystick.runtime.randomness import Randomness
 from tallystick.runtime.settings import PREFIX, ListenAddress
+from tallystick.runtime.tracing.traces import NO_TRACES, Traces
 
 MAX_BODY_BYTES = 64 * 1024
 _BODY_SECONDS = 10.0
@@ -45,12 +46,21 @@ def _uncounted(route: str | None, method: str, status: int, seconds: float) -> N
 
 
 def new_app(
-    title: str, randomness: Randomness, door: FrontDoor = _OPEN, counted: CountsRequests = _uncounted
+    title: str,
+    randomness: Randomness,
+    door: FrontDoor = _OPEN,
+    counted: CountsRequests = _uncounted,
+    traces: Traces = NO_TRACES,
 ) -> FastAPI:
     """Return an app without generated pages, wrapped in the middleware."""
     app = FastAPI(title=title, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_middleware(
-        RequestFrame, randomness=randomness, door=door, counted=counted, routes=lambda: _routes(app.routes)
+        RequestFrame,
+        randomness=randomness,
+        door=door,
+        counted=counted,
+        traces=traces,
+        routes=lambda: _routes(app.routes),
     )
     return app
 
@@ -74,6 +84,7 @@ class RequestFrame:
         max_requests: int = _MAX_REQUESTS,
         *,
         counted: CountsRequests = _uncounted,
+        traces: Traces = NO_TRACES,
         routes: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         """`routes` says at which paths something is served; it is asked once, with the first request."""
@@ -83,6 +94,7 @@ class RequestFrame:
         self._max_requests = max_requests
         self._in_flight = 0
         self._counted = counted
+        self._traces = traces
         self._ask_routes = routes
         self._routes: Collection[str] | None = None
 
@@ -97,6 +109,9 @@ class RequestFrame:
         request_id.begin(request_id.accepted(presented, str(self._randomness.uuid())))
         entry = self._door.entry(request)
         client_address.begin(entry.address)
+        route = self._route(scope["path"])
+        # A stranger would have what it likes followed.
+        span = self._traces.request_served(scope["method"], route, request.headers if entry.proxied else {})
 
         async def framed(message: Message) -> None:
             nonlocal status
@@ -121,9 +136,10 @@ class RequestFrame:
         finally:
             self._in_flight -= 1
             seconds = time.monotonic() - began
-            self._counted(self._route(scope["path"]), scope["method"], status, seconds)
+            self._counted(route, scope["method"], status, seconds)
             milliseconds = round(seconds * 1000, 1)
             _log.info("http", method=scope["method"], path=scope["path"], status=status, duration_ms=milliseconds)
+            span.end(status)
 
     def _route(self, path: str) -> str | None:
         """Return a path if something is served there."""

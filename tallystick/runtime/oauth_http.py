@@ -26,6 +26,7 @@ from tallystick.runtime.http import BodyTooLarge, CountsRequests, new_app, read_
 from tallystick.runtime.log import logger
 from tallystick.runtime.randomness import Randomness
 from tallystick.runtime.settings import Settings
+from tallystick.runtime.tracing.traces import Traces
 
 _FORM = "application/x-www-form-urlencoded"
 _REALM = "tallystick"
@@ -48,11 +49,11 @@ def uncounted(error: str, reason: str) -> None:
 
 
 def oauth_app(
-    settings: Settings, randomness: Randomness, cross_origin: CrossOrigin, counted: CountsRequests
+    settings: Settings, randomness: Randomness, cross_origin: CrossOrigin, counted: CountsRequests, traces: Traces
 ) -> FastAPI:
     """Return a service's app, on which everything that is refused gets the error document of RFC 6749 §5.2."""
     door = FrontDoor(settings.is_https, settings.trusted_proxies, cross_origin, refused=_unsafe)
-    app = new_app(f"Tallystick {settings.service}", randomness, door, counted)
+    app = new_app(f"Tallystick {settings.service}", randomness, door, counted, traces)
     app.add_exception_handler(HTTPException, _unfitting)
     return app
 

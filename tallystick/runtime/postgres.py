@@ -21,6 +21,7 @@ from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.lease.log import CONFIRM
 from tallystick.runtime.log import logger
 from tallystick.runtime.postgres_connections import AbandoningConnection, ImpatientConnection
+from tallystick.runtime.tracing.traces import NO_TRACES, Traces
 from tallystick.schema import revision
 
 _CONNECT_SECONDS = 3
@@ -66,7 +67,8 @@ class AsyncPostgres:
     Every statement has a deadline on the server, and checkout and statements together have one here.
     """
 
-    def __init__(self, dsn: str, *, name: str, size: int) -> None:
+    def __init__(self, dsn: str, *, name: str, size: int, traces: Traces = NO_TRACES) -> None:
+        self._traces = traces
         self._looking: asyncio.Task[None] | None = None
         self._pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
             conninfo(dsn, name, _limits(statement=_STATEMENT_SECONDS, lock=_LOCK_SECONDS)),
@@ -120,7 +122,7 @@ class AsyncPostgres:
 
     async def all(self, statement: LiteralString, values: Values | None = None) -> Sequence[DictRow]:
         """Run one statement in a transaction of its own and return its rows."""
-        async with self.transaction() as connection:
+        async with self.transaction(statement) as connection:
             cursor = await connection.execute(statement, values)
             return await cursor.fetchall() if cursor.description else []
 
@@ -136,7 +138,7 @@ class AsyncPostgres:
         other revocation would queue. They are statements of their own, so that rows are locked before the log: all
         writers do it in this order. A primary that was deposed never answers, not even that it has changed nothing.
         """
-        async with self.transaction() as connection:
+        async with self.transaction("; ".join(text for text, _ in statements)) as connection:
             async with connection.pipeline():
                 # That nothing is there to be changed is an answer too, and nothing else would make it wait.
                 await connection.execute(CONFIRMED, prepare=False)
@@ -145,12 +147,17 @@ class AsyncPostgres:
             return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection[DictRow]]:
-        """Give a connection in autocommit; several statements that belong together use its `transaction()`."""
+    async def transaction(self, text: str = "") -> AsyncIterator[AsyncConnection[DictRow]]:
+        """Give a connection in autocommit; several statements that belong together use its `transaction()`.
+
+        `text` is of what will be run, for traces.
+        """
         try:
-            async with asyncio.timeout(_CALL_SECONDS), self._pool.connection() as connection:
-                with _undoubted(connection):
-                    yield connection
+            async with asyncio.timeout(_CALL_SECONDS):
+                with self._traces.statement(text):
+                    async with self._pool.connection() as connection:
+                        with _undoubted(connection):
+                            yield connection
         except (
             psycopg.OperationalError,
             psycopg.InterfaceError,
@@ -190,7 +197,8 @@ def _undoubted(connection: AsyncConnection[DictRow]) -> Iterator[None]:
 class SyncPostgres:
     """A pool for the synchronous service, which only looks things up: whoever asks has little patience."""
 
-    def __init__(self, dsn: str, *, name: str, size: int) -> None:
+    def __init__(self, dsn: str, *, name: str, size: int, traces: Traces = NO_TRACES) -> None:
+        self._traces = traces
         self._looking: Thread | None = None
         self._pool: ConnectionPool[Connection[DictRow]] = ConnectionPool(
             conninfo(dsn, name, _limits(statement=_LOOKUP_SECONDS, lock=_LOOKUP_SECONDS)),
@@ -238,7 +246,7 @@ class SyncPostgres:
 
     def one(self, statement: LiteralString, values: Values | None = None) -> DictRow | None:
         """Run one statement in a transaction of its own and return its first row, if any."""
-        with translated(), self._pool.connection() as connection:
+        with translated(), self._traces.statement(statement), self._pool.connection() as connection:
             return connection.execute(statement, values).fetchone()
 
     def all(self, statement: LiteralString, values: Values | None = None) -> Sequence[DictRow]:
@@ -247,7 +255,7 @@ class SyncPostgres:
         Whatever the server has to say beside them, such as that it did not wait for its standby, makes them worthless.
         """
         notices: list[Diagnostic] = []
-        with translated(), self._pool.connection() as connection:
+        with translated(), self._traces.statement(statement), self._pool.connection() as connection:
             connection.add_notice_handler(notices.append)
             try:
                 rows = connection.execute(statement, values).fetchall()

@@ -63,6 +63,8 @@ KNOWN = frozenset(
         "SIGN_IN_FAILURES_PER_SOURCE",
         "TOKEN_TARGET",
         "TOKEN_URL",
+        "TRACES_ENDPOINT",
+        "TRACES_RATIO",
         "TRUSTED_PROXIES",
     }
 )
@@ -129,6 +131,13 @@ def _postgres_dsn(dsn: SecretStr) -> SecretStr:
     return dsn
 
 
+def _traces_endpoint(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query or parts.fragment:
+        raise ValueError("must be a URL without path, such as http://collector:4317")
+    return url
+
+
 def check_scheme(issuer: str, proxies: TrustedProxies) -> None:
     """Raise `SettingsError` when nothing could come over https as the issuer says, so that all would be refused."""
     if urlsplit(issuer).scheme == "https" and not proxies.networks:
@@ -142,6 +151,7 @@ Listen = Annotated[ListenAddress, BeforeValidator(ListenAddress.parse)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Proxies = Annotated[TrustedProxies, BeforeValidator(TrustedProxies.parse)]
 FailuresPerSource = Annotated[int, Field(ge=1, le=1_000_000)]
+TracesEndpoint = Annotated[str, AfterValidator(_traces_endpoint)]
 PostgresDsn = Annotated[SecretStr, AfterValidator(_postgres_dsn)]
 
 
@@ -171,6 +181,10 @@ class Settings(BaseModel):
     """Whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
     drain_seconds: Annotated[float, Field(ge=0, le=300)] = 10
     """How long requests in flight may take after SIGTERM."""
+    traces_endpoint: TracesEndpoint | None = None
+    """Where a collector takes OpenTelemetry's traces (OTLP over gRPC); `http` is plaintext."""
+    traces_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Which part of the traces that begin here is sent; those that are asked for by their headers all are."""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
 
     @property
