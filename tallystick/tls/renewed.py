@@ -1,0 +1,76 @@
+"""What a program makes of certificates, such as a channel, made anew when they change: gRPC does not (grpc#41779)."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import Generic, TypeVar
+
+from tallystick.tls.certificates import Certificates
+from tallystick.tls.watched_certificates import WatchedCertificates
+
+Made = TypeVar("Made")
+
+
+@dataclass(slots=True)
+class _Generation(Generic[Made]):
+    made: Made
+    certificates: Certificates | None
+    users: int = 0
+
+
+class Renewed(Generic[Made]):
+    """What is made of the certificates to use now; for any thread. Without certificates it is made once.
+
+    What was made of former ones is given to `end` when its last user has done with it, so that nothing in progress is
+    cut off.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[Certificates | None], Made],
+        end: Callable[[Made], None],
+        watched: WatchedCertificates | None = None,
+    ) -> None:
+        self._make = make
+        self._end = end
+        self._watched = watched
+        self._lock = Lock()
+        self._current = self._new()
+
+    @property
+    def current(self) -> Made:
+        """What was made last."""
+        return self._current.made
+
+    @contextmanager
+    def use(self) -> Iterator[Made]:
+        """Give what is made of the certificates to use now, and leave it in peace until it is given back."""
+        generation = self._borrow()
+        try:
+            yield generation.made
+        finally:
+            self._give_back(generation)
+
+    def _borrow(self) -> _Generation[Made]:
+        former = None
+        with self._lock:
+            if self._watched is not None and self._watched.current() is not self._current.certificates:
+                former, self._current = self._current, self._new()
+            current = self._current
+            current.users += 1
+            unused = former is not None and former.users == 0
+        if former is not None and unused:
+            self._end(former.made)
+        return current
+
+    def _give_back(self, generation: _Generation[Made]) -> None:
+        with self._lock:
+            generation.users -= 1
+            over = generation is not self._current and generation.users == 0
+        if over:
+            self._end(generation.made)
+
+    def _new(self) -> _Generation[Made]:
+        certificates = None if self._watched is None else self._watched.current()
+        return _Generation(self._make(certificates), certificates)
