@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from redis.asyncio import Redis
 
@@ -71,7 +72,9 @@ from tallystick.runtime.postgres import AsyncPostgres
 from tallystick.runtime.randomness import SystemRandomness
 from tallystick.runtime.repeated_refusals import RepeatedRefusals
 from tallystick.runtime.service import serve
+from tallystick.runtime.service_identity import ServiceIdentities
 from tallystick.runtime.settings import PREFIX
+from tallystick.runtime.tls import watch_certificates
 from tallystick.runtime.tracing.service_traces import service_traces
 from tallystick.runtime.tracing.traces import Traces
 
@@ -81,7 +84,7 @@ async def serve_authorize() -> None:
     settings = AuthorizeSettings.read(os.environ)
     metrics, traces = ServiceMetrics(settings, EXPECTED), service_traces(settings)
     log.configure(settings.service, settings.log_level, metrics.log_events, traces.stamp)
-    services = ServiceCredentials.read(f"{PREFIX}SERVICE_CALLERS_FILE", settings.service_callers_file)
+    certificates, services = watch_certificates(settings), _services(settings.service_callers_file)
     pages = TranslatedPages(settings.branding())
     randomness, site = SystemRandomness(), Site(settings.issuer)
 
@@ -170,7 +173,7 @@ async def serve_authorize() -> None:
         metadata_endpoint.add_to(app, answers)
 
         grpc_ = aio_server(
-            ServiceOrOperator(services, postgres),
+            ServiceOrOperator(services, ServiceIdentities(settings.tls_trust_domain), postgres),
             randomness,
             AnswersWhenFinal(wait),
             counted=metrics.grpc,
@@ -179,7 +182,14 @@ async def serve_authorize() -> None:
         check_code = AuthorizationCodeService(CheckCode(codes, consents, audit))
         authorization_code_pb2_grpc.add_AuthorizationCodeServiceServicer_to_server(check_code, grpc_)
         add_operator_services(grpc_, postgres, randomness, passwords, issuer=settings.issuer)
-        await serve(settings, app, grpc_, metrics.draining)
+        await serve(settings, app, grpc_, metrics.draining, certificates, mutual_listen=settings.grpc_mutual_listen)
+
+
+def _services(callers_file: Path | None) -> ServiceCredentials:
+    """Return the credentials of services; with TLS there are none, as their certificates say who they are."""
+    if callers_file is None:
+        return ServiceCredentials(())
+    return ServiceCredentials.read(f"{PREFIX}SERVICE_CALLERS_FILE", callers_file)
 
 
 async def _stores(

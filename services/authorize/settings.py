@@ -28,6 +28,8 @@ class AuthorizeSettings(Settings):
 
     http_listen: Listen = ListenAddress(host="127.0.0.1", port=8080)
     grpc_listen: Listen = ListenAddress(host="127.0.0.1", port=9080)
+    grpc_mutual_listen: Listen = ListenAddress(host="127.0.0.1", port=9180)
+    """Where gRPC is served to other services with mutual TLS; only with TLS."""
     redis_url: SecretStr
     """Where codes, interactions and login sessions are kept; the same for all replicas of authorize."""
     token_url: BaseUrl | None = None
@@ -47,8 +49,9 @@ class AuthorizeSettings(Settings):
     audit_refusals_per_source: FailuresPerSource = 60
     """How many refusals of one kind, of somebody from one address who has not proved who it is, the audit tells in full
     in a minute. Of more it tells the number."""
-    service_callers_file: Path
-    """The services that may call over gRPC: lines of `service:digest`, the SHA-256 of its credential in hexadecimal."""
+    service_callers_file: Path | None = None
+    """Without TLS the services that may call over gRPC: lines of `service:digest`, the SHA-256 of its credential in
+    hexadecimal."""
     branding_title: str | None = None
     """What the pages are headed by and titled with; the project's name when it is not set."""
     branding_logo_file: Path | None = None
@@ -57,6 +60,11 @@ class AuthorizeSettings(Settings):
     """A line shown at the top of every page."""
     branding_footer: str | None = None
     """A line shown at the bottom of every page."""
+
+    def check(self) -> None:
+        """Raise `SettingsError` when settings contradict one another."""
+        super().check()
+        self.check_known_by_one_way("SERVICE_CALLERS_FILE", self.service_callers_file)
 
     def branding(self) -> Branding:
         """Return how the pages look unless a client says otherwise; raise `SettingsError` for an unusable logo."""

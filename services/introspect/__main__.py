@@ -35,6 +35,7 @@ from tallystick.runtime.operator_credentials import Operators
 from tallystick.runtime.postgres import SyncPostgres
 from tallystick.runtime.randomness import SystemRandomness
 from tallystick.runtime.sync_service import serve
+from tallystick.runtime.tls import watch_certificates
 from tallystick.runtime.tracing.service_traces import service_traces
 
 # Threads cost little while they are idle. Of those that serve calls some never wait for Postgres, so that what memory
@@ -58,6 +59,7 @@ async def serve_introspect() -> None:
     settings = IntrospectSettings.read(os.environ)
     metrics, traces = ServiceMetrics(settings), service_traces(settings)
     log.configure(settings.service, settings.log_level, metrics.log_events, traces.stamp)
+    certificates = watch_certificates(settings)
     randomness = SystemRandomness()
     dsn = settings.postgres_dsn.get_secret_value()
     with ExitStack() as resources:
@@ -100,7 +102,7 @@ async def serve_introspect() -> None:
             traces=traces,
         )
         introspection_pb2_grpc.add_IntrospectionServiceServicer_to_server(service, grpc_)
-        await serve(settings, app, grpc_, streams, metrics.draining)
+        await serve(settings, app, grpc_, streams, metrics.draining, certificates)
 
 
 def _records(

@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import grpc.aio
 from fastapi import FastAPI
@@ -64,7 +65,9 @@ from tallystick.runtime.postgres import AsyncPostgres
 from tallystick.runtime.randomness import SystemRandomness
 from tallystick.runtime.repeated_refusals import RepeatedRefusals
 from tallystick.runtime.service import serve
+from tallystick.runtime.service_identity import ServiceIdentities
 from tallystick.runtime.settings import PREFIX
+from tallystick.runtime.tls import watch_certificates
 from tallystick.runtime.tracing.service_traces import service_traces
 from tallystick.runtime.tracing.traces import Traces
 from tallystick.token.v1.grant_pb2_grpc import add_GrantServiceServicer_to_server
@@ -79,7 +82,8 @@ async def main() -> None:
     metrics, traces = ServiceMetrics(settings, EXPECTED), service_traces(settings)
     log.configure(settings.service, settings.log_level, metrics.log_events, traces.stamp)
     keys = read_key_ring(f"{PREFIX}REFRESH_KEY_FILE", settings.refresh_key_file)
-    credential = read_service_credential(f"{PREFIX}SERVICE_TOKEN_FILE", settings.service_token_file)
+    certificates = watch_certificates(settings)
+    credential = _credential(settings.service_token_file)
 
     async with AsyncExitStack() as resources:
         resources.callback(traces.close)
@@ -93,7 +97,9 @@ async def main() -> None:
         resources.push_async_callback(postgres.close)
         metrics.watch_pool(lambda: postgres.stats)
         await postgres.open()
-        authorize = await resources.enter_async_context(Neighbour(settings.authorize_target, credential, traces))
+        authorize = await resources.enter_async_context(
+            Neighbour(settings.authorize_target, credential=credential, certificates=certificates, traces=traces)
+        )
         trail = AuditTrail(
             postgres,
             settings.service,
@@ -132,13 +138,20 @@ async def main() -> None:
                 traces,
             ),
             _grpc(
+                settings,
                 postgres,
                 GrantAdministration(PostgresGrantRecords(postgres), PostgresGrantTimelines(postgres), revocation),
                 metrics,
                 traces,
             ),
             metrics.draining,
+            certificates,
         )
+
+
+def _credential(file: Path | None) -> str | None:
+    """Return token's own credential; with TLS it has none, as its certificate says who it is."""
+    return None if file is None else read_service_credential(f"{PREFIX}SERVICE_TOKEN_FILE", file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,10 +256,14 @@ def _http(
 
 
 def _grpc(
-    postgres: AsyncPostgres, administration: GrantAdministration, metrics: ServiceMetrics, traces: Traces
+    settings: TokenSettings,
+    postgres: AsyncPostgres,
+    administration: GrantAdministration,
+    metrics: ServiceMetrics,
+    traces: Traces,
 ) -> grpc.aio.Server:
-    # No service calls token: its callers are operators.
-    callers = ServiceOrOperator(ServiceCredentials(()), postgres)
+    # No service calls token: its callers are operators, and it asks nobody for a certificate.
+    callers = ServiceOrOperator(ServiceCredentials(()), ServiceIdentities(settings.tls_trust_domain), postgres)
     server = grpc_server.aio_server(callers, SystemRandomness(), counted=metrics.grpc, traces=traces)
     add_GrantServiceServicer_to_server(GrantService(administration), server)
     return server

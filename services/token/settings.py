@@ -29,9 +29,9 @@ class TokenSettings(Settings):
     http_listen: Listen = ListenAddress(host="127.0.0.1", port=8081)
     grpc_listen: Listen = ListenAddress(host="127.0.0.1", port=9081)
     authorize_target: str
-    """Where authorize serves gRPC, such as `127.0.0.1:9080` or `dns:///authorize:9080`."""
-    service_token_file: Path
-    """The credential that token shows to authorize; authorize holds its digest."""
+    """Where authorize serves gRPC to services, such as `127.0.0.1:9080`, or with TLS `dns:///authorize:9180`."""
+    service_token_file: Path | None = None
+    """Without TLS the credential that token shows to authorize; authorize holds its digest."""
     refresh_key_file: Path
     """The keys of refresh tokens, token's alone; every replica needs the same ones."""
     partition_dsn: PostgresDsn
@@ -58,7 +58,8 @@ class TokenSettings(Settings):
     def check(self) -> None:
         """Raise `SettingsError` when settings contradict one another."""
         super().check()
-        if not self.allow_plaintext and not _is_loopback(self.authorize_target):
+        self.check_known_by_one_way("SERVICE_TOKEN_FILE", self.service_token_file)
+        if not self.is_grpc_over_tls and not self.allow_plaintext and not _is_loopback(self.authorize_target):
             raise SettingsError(
                 f"{PREFIX}AUTHORIZE_TARGET: {self.authorize_target} would be sent a credential in plaintext; use "
                 f"host:port on loopback, or set {PREFIX}ALLOW_PLAINTEXT=true if something in between encrypts"

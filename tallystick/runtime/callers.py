@@ -1,7 +1,8 @@
 """Who is calling over gRPC: the identity behind a call's `authorization` metadata.
 
-Until mutual TLS is set up each service shows a credential of its own (`Bearer tsv_…`), an operator the one made for it
-(`Bearer tso_…`); introspect knows its callers as clients. Which identity may call what stands in `allow_list`.
+An operator shows the credential made for it (`Bearer tso_…`); introspect knows its callers as clients. A service is
+known by its certificate (`service_identity`), and where TLS is not set up by a credential of its own (`Bearer tsv_…`).
+Which identity may call what stands in `allow_list`.
 """
 
 import hmac

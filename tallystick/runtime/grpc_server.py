@@ -28,6 +28,7 @@ from tallystick.runtime.grpc_streams import Arrivals, Streams
 from tallystick.runtime.lifecycle import StartError
 from tallystick.runtime.randomness import Randomness
 from tallystick.runtime.sample import Sample
+from tallystick.runtime.service_identity import PeerCertificate
 from tallystick.runtime.settings import PREFIX, ListenAddress
 from tallystick.runtime.tracing.traces import NO_TRACES, Traces
 
@@ -49,14 +50,17 @@ Response = TypeVar("Response")
 
 
 class IdentifiesCaller(Protocol):
-    """Says who is behind a call's `authorization` metadata; raises `Unauthenticated` when nobody known is."""
+    """Says who is behind a connection's certificate, or else a call's `authorization` metadata.
 
-    async def identify(self, authorization: str | None) -> Caller:
+    Raises `Unauthenticated` when nobody known is.
+    """
+
+    async def identify(self, authorization: str | None, certificate: PeerCertificate | None) -> Caller:
         """Return the caller."""
 
 
 class IdentifiesCallerSync(Protocol):
-    """The same for the synchronous server."""
+    """The same for the synchronous server, which asks nobody for a certificate."""
 
     def identify(self, authorization: str | None) -> Caller:
         """Return the caller."""
@@ -98,13 +102,20 @@ def sync_server(
     )
 
 
-def listen(server: grpc.Server | grpc.aio.Server, name: str, address: ListenAddress) -> int:
-    """Bind a server in plaintext and return the port; raise `StartError` when it is taken."""
+def listen(
+    server: grpc.Server | grpc.aio.Server,
+    name: str,
+    address: ListenAddress,
+    credentials: grpc.ServerCredentials | None = None,
+) -> int:
+    """Bind a server, in plaintext without credentials, and return the port; raise `StartError` when it is taken."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         # Tried first, as gRPC would add a line in its own words to standard error.
         socket.create_server((address.host, address.port), family=family).close()
-        return int(server.add_insecure_port(str(address)))
+        if credentials is None:
+            return int(server.add_insecure_port(str(address)))
+        return int(server.add_secure_port(str(address), credentials))
     except (OSError, RuntimeError) as error:
         reason = f" ({error.strerror})" if isinstance(error, OSError) else ""
         raise StartError(
@@ -140,7 +151,8 @@ class _AioGuard(grpc.aio.ServerInterceptor):
                 # There is nothing remaining, not even 0, for a caller that set no deadline.
                 remaining = context.time_remaining() or _LONGEST_CALL_SECONDS
                 async with asyncio.timeout(min(remaining, _LONGEST_CALL_SECONDS)):
-                    caller = await self._callers.identify(metadata.get("authorization"))
+                    certificate = PeerCertificate.of(context.auth_context())
+                    caller = await self._callers.identify(metadata.get("authorization"), certificate)
                     allow_list.check(method, caller)
                     _begin(caller, metadata, context.peer())
                     call.follow(metadata)

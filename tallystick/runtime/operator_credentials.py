@@ -11,6 +11,7 @@ from tallystick.oauth2.opaque_token import CredentialType, is_credential
 from tallystick.runtime.callers import Caller, CallerKind, ServiceCredentials, bearer_credential
 from tallystick.runtime.failures import Unauthenticated, Unavailable
 from tallystick.runtime.postgres import AsyncPostgres, SyncPostgres
+from tallystick.runtime.service_identity import PeerCertificate, ServiceIdentities
 
 # The operator that a credential belongs to, while it works.
 FIND_OPERATOR: LiteralString = """
@@ -23,14 +24,20 @@ _LOOKUPS_AT_ONCE = 4
 
 
 class ServiceOrOperator:
-    """Identifies the other services by their own credentials and operators by theirs."""
+    """Identifies the other services by their certificates or credentials, and operators by their credentials.
 
-    def __init__(self, services: ServiceCredentials, postgres: AsyncPostgres) -> None:
+    Whoever has shown a certificate is whom it belongs to, or nobody, whatever else is shown.
+    """
+
+    def __init__(self, services: ServiceCredentials, identities: ServiceIdentities, postgres: AsyncPostgres) -> None:
         self._services = services
+        self._identities = identities
         self._postgres = postgres
 
-    async def identify(self, authorization: str | None) -> Caller:
+    async def identify(self, authorization: str | None, certificate: PeerCertificate | None) -> Caller:
         """Return the caller; raise `Unauthenticated`, or `Unavailable` when nobody can be asked."""
+        if certificate is not None:
+            return self._identities.identify(certificate)
         credential = bearer_credential(authorization)
         caller = None
         if is_credential(CredentialType.SERVICE, credential):

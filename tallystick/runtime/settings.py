@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from tallystick.runtime.forwarded import TrustedProxies
 
 PREFIX = "TALLYSTICK_"
+DEFAULT_TRUST_DOMAIN = "tallystick"
 # What Kubernetes injects for a Service of our name, and the switches of the tests.
 _NOT_OURS = re.compile(r"_SERVICE_|_PORT|TALLYSTICK_TEST_")
 
@@ -36,6 +37,7 @@ KNOWN = frozenset(
         "CODE_LIFETIME_SECONDS",
         "DRAIN_SECONDS",
         "GRPC_LISTEN",
+        "GRPC_MUTUAL_LISTEN",
         "HEALTH_LISTEN",
         "HTTP_LISTEN",
         "INTROSPECT_TARGET",
@@ -61,6 +63,10 @@ KNOWN = frozenset(
         "SESSION_IDLE_LIFETIME_SECONDS",
         "SESSION_LIFETIME_SECONDS",
         "SIGN_IN_FAILURES_PER_SOURCE",
+        "TLS_CA_FILE",
+        "TLS_CERT_FILE",
+        "TLS_KEY_FILE",
+        "TLS_TRUST_DOMAIN",
         "TOKEN_TARGET",
         "TOKEN_URL",
         "TRACES_ENDPOINT",
@@ -152,6 +158,8 @@ BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Proxies = Annotated[TrustedProxies, BeforeValidator(TrustedProxies.parse)]
 FailuresPerSource = Annotated[int, Field(ge=1, le=1_000_000)]
 TracesEndpoint = Annotated[str, AfterValidator(_traces_endpoint)]
+# SPIFFE ID §2.1.
+TrustDomain = Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,255}$")]
 PostgresDsn = Annotated[SecretStr, AfterValidator(_postgres_dsn)]
 
 
@@ -175,6 +183,14 @@ class Settings(BaseModel):
     """The shared database, with this service's role."""
     postgres_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     """Connections at the most."""
+    tls_cert_file: Path | None = None
+    """This service's certificate and its chain, for gRPC over TLS."""
+    tls_key_file: Path | None = None
+    """The certificate's key."""
+    tls_ca_file: Path | None = None
+    """The authorities whose certificates other services show."""
+    tls_trust_domain: TrustDomain = DEFAULT_TRUST_DOMAIN
+    """Whose services are known by `spiffe://TRUST_DOMAIN/SERVICE` in their certificates. All must agree on it."""
     allow_plaintext: bool = False
     """Whether something else encrypts, so that plaintext may be served off loopback."""
     trusted_proxies: Proxies = TrustedProxies()
@@ -191,6 +207,24 @@ class Settings(BaseModel):
     def is_https(self) -> bool:
         """Whether everything must come over TLS; if not, clients are on this machine."""
         return urlsplit(self.issuer).scheme == "https"
+
+    @property
+    def is_grpc_over_tls(self) -> bool:
+        """Whether gRPC is served over TLS, and services know one another by certificates."""
+        return self.tls_cert_file is not None
+
+    def _in_plaintext(self) -> Mapping[str, ListenAddress]:
+        addresses = {"HTTP_LISTEN": self.http_listen}
+        return addresses if self.is_grpc_over_tls else addresses | {"GRPC_LISTEN": self.grpc_listen}
+
+    def check_known_by_one_way(self, name: str, file: Path | None) -> None:
+        """Raise `SettingsError` unless services know one another by certificates, or else by what is in this file."""
+        if self.is_grpc_over_tls and file is not None:
+            raise SettingsError(f"{PREFIX}{name} and {PREFIX}TLS_CERT_FILE are both set: with TLS unset {PREFIX}{name}")
+        if not self.is_grpc_over_tls and file is None:
+            raise SettingsError(
+                f"{PREFIX}{name} is not set: see docs/settings.md for what belongs there, or set up TLS instead"
+            )
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
@@ -209,7 +243,13 @@ class Settings(BaseModel):
 
     def check(self) -> None:
         """Raise `SettingsError` when settings contradict one another."""
-        for name, address in (("HTTP_LISTEN", self.http_listen), ("GRPC_LISTEN", self.grpc_listen)):
+        files = {"CERT": self.tls_cert_file, "KEY": self.tls_key_file, "CA": self.tls_ca_file}
+        missing = [f"{PREFIX}TLS_{name}_FILE" for name, file in files.items() if file is None]
+        if 0 < len(missing) < len(files):
+            raise SettingsError(
+                f"{' and '.join(missing)} not set: TLS needs certificate, key and authorities, all three"
+            )
+        for name, address in self._in_plaintext().items():
             if not address.is_loopback and not self.allow_plaintext:
                 raise SettingsError(
                     f"{PREFIX}{name}: {address} would be served in plaintext beyond this machine; listen on loopback, "

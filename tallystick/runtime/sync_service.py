@@ -14,6 +14,8 @@ from tallystick.runtime.http import HttpServer, listening_socket
 from tallystick.runtime.lifecycle import terminated
 from tallystick.runtime.log import logger
 from tallystick.runtime.settings import Settings
+from tallystick.runtime.tls import server_credentials
+from tallystick.tls.watched_certificates import WatchedCertificates
 
 _log = logger(__name__)
 _NOTICE_SECONDS = 1.0
@@ -21,10 +23,16 @@ _HEALTH_THREADS = 2
 
 
 async def serve(
-    settings: Settings, app: FastAPI, grpc_: grpc.Server, streams: Streams, draining: Callable[[], None]
+    settings: Settings,
+    app: FastAPI,
+    grpc_: grpc.Server,
+    streams: Streams,
+    draining: Callable[[], None],
+    certificates: WatchedCertificates | None,
 ) -> None:
     """Serve until SIGTERM: then tell health and `draining`, let balancers notice, finish what is in flight, and return.
 
+    With certificates gRPC is served over TLS.
     Whoever calls closes the stores afterwards, when nothing uses them any more. Raises `StartError` when an address is
     taken.
     """
@@ -35,7 +43,8 @@ async def serve(
         servers.append(grpc.server(threads, options=(("grpc.so_reuseport", 0),), maximum_concurrent_rpcs=MAX_CALLS))
         grpc_server.listen(servers[1], "HEALTH_LISTEN", settings.health_listen)
     health = SyncHealth(*servers)
-    grpc_port = grpc_server.listen(grpc_, "GRPC_LISTEN", settings.grpc_listen)
+    credentials = None if certificates is None else server_credentials(certificates, mutual=False)
+    grpc_port = grpc_server.listen(grpc_, "GRPC_LISTEN", settings.grpc_listen, credentials)
     bound = listening_socket("HTTP_LISTEN", settings.http_listen)
     http = HttpServer(app, drain_seconds=settings.drain_seconds)
     for server in servers:

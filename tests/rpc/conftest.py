@@ -14,6 +14,7 @@ from tallystick.runtime.grpc_server import aio_server
 from tallystick.runtime.operator_credentials import ServiceOrOperator
 from tallystick.runtime.postgres import AsyncPostgres
 from tallystick.runtime.randomness import SystemRandomness
+from tallystick.runtime.service_identity import ServiceIdentities
 from tests.rpc.operator_server import ISSUER, OperatorServer
 from tests.support.databases import Database
 
@@ -40,7 +41,7 @@ async def server(database: Database) -> AsyncIterator[OperatorServer]:
     # Cheap hashes: how costly they are is another test's business.
     with Argon2Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)) as passwords:
         randomness = SystemRandomness()
-        grpc_ = aio_server(ServiceOrOperator(services, postgres), randomness)
+        grpc_ = aio_server(ServiceOrOperator(services, ServiceIdentities("tallystick"), postgres), randomness)
         add_operator_services(grpc_, postgres, randomness, passwords, issuer=ISSUER)
         port = grpc_.add_insecure_port("127.0.0.1:0")
         await grpc_.start()

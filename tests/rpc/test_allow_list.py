@@ -1,19 +1,15 @@
 """Every gRPC method, every caller: who is not listed is refused before anything is looked up."""
 
 import asyncio
-import importlib
-import pkgutil
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
-from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
 from grpc_health.v1 import health_pb2
 
-import tallystick
 from tallystick.runtime.allow_list import METHODS, OPEN_METHODS
 from tallystick.runtime.bulkhead import Bulkhead
 from tallystick.runtime.callers import Caller, CallerKind, bearer_credential
@@ -22,6 +18,8 @@ from tallystick.runtime.grpc_server import aio_server, sync_server
 from tallystick.runtime.grpc_streams import Streams
 from tallystick.runtime.health import AioHealth, SyncHealth
 from tallystick.runtime.randomness import SystemRandomness
+from tallystick.runtime.service_identity import PeerCertificate
+from tests.rpc.every_method import ALL_METHODS, REACHED, STREAMS, EveryMethod, EveryMethodAsync
 from tests.rpc.operator_server import OperatorServer
 
 OK, DENIED, UNAUTHENTICATED, UNIMPLEMENTED = (
@@ -30,30 +28,12 @@ OK, DENIED, UNAUTHENTICATED, UNIMPLEMENTED = (
     grpc.StatusCode.UNAUTHENTICATED,
     grpc.StatusCode.UNIMPLEMENTED,
 )
-REACHED = b"reached"
-
-
-def described_methods() -> Iterator[MethodDescriptor]:
-    """Return all methods in tallystick.*.v1, found by looking at the packages."""
-    for module in pkgutil.walk_packages(tallystick.__path__, "tallystick."):
-        if module.name.endswith("_pb2") and ".v1." in module.name:
-            file: FileDescriptor = importlib.import_module(module.name).DESCRIPTOR
-            for service in file.services_by_name.values():
-                yield from service.methods
-
-
-def full_name(method: MethodDescriptor) -> str:
-    return f"/{method.containing_service.full_name}/{method.name}"
-
-
-ALL_METHODS = sorted(full_name(method) for method in described_methods())
-STREAMS = {full_name(method) for method in described_methods() if method.client_streaming or method.server_streaming}
 
 
 class CallersByKind:
     """Identifies whoever shows the name of a kind of caller."""
 
-    async def identify(self, authorization: str | None) -> Caller:
+    async def identify(self, authorization: str | None, _certificate: PeerCertificate | None) -> Caller:
         return CallersByKindSync().identify(authorization)
 
 
@@ -65,38 +45,6 @@ class CallersByKindSync:
         if kind not in set(CallerKind):
             raise Unauthenticated("nobody is known by this")
         return Caller(CallerKind(kind), "somebody")
-
-
-class EveryMethod(grpc.GenericRpcHandler):
-    """Answers every call and stream, so that only the guard stands before it."""
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        if handler_call_details.method in STREAMS:
-            return grpc.stream_stream_rpc_method_handler(self._answers)
-        return grpc.unary_unary_rpc_method_handler(self._answer)
-
-    def _answer(self, _request: bytes, _context: grpc.ServicerContext) -> bytes:
-        return REACHED
-
-    def _answers(self, arrived: Iterator[Sequence[bytes]], _context: grpc.ServicerContext) -> Iterator[bytes]:
-        for messages in arrived:
-            yield from (REACHED for _ in messages)
-
-
-class EveryMethodAsync(grpc.GenericRpcHandler):
-    """The same for the asynchronous server."""
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        if handler_call_details.method in STREAMS:
-            return grpc.stream_stream_rpc_method_handler(self._answers)
-        return grpc.unary_unary_rpc_method_handler(self._answer)
-
-    async def _answer(self, _request: bytes, _context: Any) -> bytes:
-        return REACHED
-
-    async def _answers(self, messages: AsyncIterator[bytes], _context: Any) -> AsyncIterator[bytes]:
-        async for _ in messages:
-            yield REACHED
 
 
 def channel_to(port: int) -> grpc.aio.Channel:

@@ -12,9 +12,10 @@ from tallystick.authorize.v1 import authorization_code_pb2 as pb
 from tallystick.authorize.v1.authorization_code_pb2_grpc import AuthorizationCodeServiceStub
 from tallystick.runtime import client_address
 from tallystick.runtime.callers import Caller, CallerKind
-from tallystick.runtime.grpc_client import Neighbour
+from tallystick.runtime.grpc_client import Neighbour, UnaryMethod
 from tallystick.runtime.grpc_server import aio_server
 from tallystick.runtime.randomness import SystemRandomness
+from tallystick.runtime.service_identity import PeerCertificate
 
 CHECK_CODE = "/tallystick.authorize.v1.AuthorizationCodeService/CheckCode"
 LIST_CLIENTS = "/tallystick.authorize.v1.ClientService/ListClients"
@@ -25,7 +26,7 @@ HEADER, CLIENT, PEER = "x-client-address", "198.51.100.9", "127.0.0.1"
 class CallersByKind:
     """Takes what follows `Bearer` for the kind of the caller."""
 
-    async def identify(self, authorization: str | None) -> Caller:
+    async def identify(self, authorization: str | None, _certificate: PeerCertificate | None) -> Caller:
         return Caller(CallerKind((authorization or "").removeprefix("Bearer ")), "somebody")
 
 
@@ -37,6 +38,10 @@ class TellsAddress(grpc.GenericRpcHandler):
 
     async def _answer(self, _request: bytes, _context: Any) -> bytes:
         return pb.CheckCodeResponse(redirect_uri=client_address.current()).SerializeToString()
+
+
+def check_code(channel: grpc.aio.Channel) -> UnaryMethod[pb.CheckCodeRequest, pb.CheckCodeResponse]:
+    return AuthorizationCodeServiceStub(channel).CheckCode
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +69,8 @@ async def test_a_neighbour_learns_where_a_request_came_from(target: str, address
 
     async def asked() -> str:
         client_address.begin(address)
-        async with Neighbour(target, CallerKind.TOKEN.value) as neighbour:
-            method = AuthorizationCodeServiceStub(neighbour.channel).CheckCode
-            answer = await neighbour.call(method, pb.CheckCodeRequest(), seconds=10)
+        async with Neighbour(target, credential=CallerKind.TOKEN.value) as neighbour:
+            answer = await neighbour.call(check_code, pb.CheckCodeRequest(), seconds=10)
         return answer.redirect_uri
 
     assert await copy_context().run(asked) == (address or PEER)

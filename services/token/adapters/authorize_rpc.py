@@ -2,13 +2,15 @@
 
 from uuid import UUID
 
+import grpc.aio
+
 from services.token.model import CheckedCode, PresentedCode
 from services.token.ports import CodeMismatch, CodeUnknown
 from tallystick.authorize.v1 import authorization_code_pb2 as pb
 from tallystick.authorize.v1.authorization_code_pb2_grpc import AuthorizationCodeServiceStub
 from tallystick.oauth2.pkce import CodeChallenge, CodeChallengeMethod
 from tallystick.runtime.failures import NotFound, Refused, Unavailable
-from tallystick.runtime.grpc_client import Neighbour
+from tallystick.runtime.grpc_client import Neighbour, UnaryMethod
 
 _DEADLINE_SECONDS = 2.0
 _UNKNOWN = "CODE_UNKNOWN"
@@ -24,7 +26,6 @@ class AuthorizeCodes:
 
     def __init__(self, authorize: Neighbour) -> None:
         self._authorize = authorize
-        self._stub = AuthorizationCodeServiceStub(authorize.channel)
 
     async def check(self, presented: PresentedCode) -> CheckedCode:
         """Compare a code with what it was issued for.
@@ -50,10 +51,14 @@ class AuthorizeCodes:
 
     async def _ask(self, request: pb.CheckCodeRequest) -> pb.CheckCodeResponse:
         try:
-            return await self._authorize.call(self._stub.CheckCode, request, seconds=_DEADLINE_SECONDS)
+            return await self._authorize.call(_check_code, request, seconds=_DEADLINE_SECONDS)
         except Unavailable:
             # A replica may just have gone; the question changes nothing, so another one can be asked.
-            return await self._authorize.call(self._stub.CheckCode, request, seconds=_DEADLINE_SECONDS)
+            return await self._authorize.call(_check_code, request, seconds=_DEADLINE_SECONDS)
+
+
+def _check_code(channel: grpc.aio.Channel) -> UnaryMethod[pb.CheckCodeRequest, pb.CheckCodeResponse]:
+    return AuthorizationCodeServiceStub(channel).CheckCode
 
 
 def _octets(value: str | None) -> bytes | None:
