@@ -13,6 +13,9 @@ question was sent: nothing that was over when a call began is taken for live. Wh
 judged for each method anew, and verdicts by token, resource and service exactly; `reuse=0` keeps nothing, and
 `freshness` asks for more (`READ_AGAIN`) or is content with less (`accept_staleness(seconds)`).
 
+Off this machine introspection is asked over TLS: `channel_credentials=CertificateFiles(Path("/tls/ca.crt"))` verifies
+it by the authorities in a file, which may change while the program runs.
+
 Everything has an asynchronous twin, and works with a fake in tests. Nothing is needed but grpcio and protobuf.
 """
 
@@ -26,6 +29,7 @@ from tallystick.resource.freshness import LEASED, READ_AGAIN, Freshness, accept_
 from tallystick.resource.interceptor import RequireAccess, RequireToken
 from tallystick.resource.introspection import Introspection
 from tallystick.resource.presented import current_token
+from tallystick.tls.certificates import CertificateError, CertificateFiles
 
 __all__ = [
     "LEASED",
@@ -35,6 +39,8 @@ __all__ = [
     "AsyncIntrospectionClient",
     "AsyncRequireAccess",
     "AsyncRequireToken",
+    "CertificateError",
+    "CertificateFiles",
     "Denial",
     "FakeIntrospection",
     "Freshness",

@@ -1,11 +1,21 @@
 """How a resource server reaches introspection: where plaintext may go, a channel's options, our credentials."""
 
 import json
+import logging
 from base64 import b64encode
 from ipaddress import ip_address
 from urllib.parse import quote_plus, urlsplit
 
 import grpc
+
+from tallystick.tls.certificates import CertificateError, CertificateFiles, Certificates
+from tallystick.tls.channel_credentials import channel_credentials
+from tallystick.tls.watched_certificates import WatchedCertificates
+
+_log = logging.getLogger("tallystick.resource")
+
+Credentials = grpc.ChannelCredentials | CertificateFiles
+"""How a server is verified, and who we are to it: gRPC's own, or files that are followed as they change."""
 
 TIMEOUT_SECONDS = 1.0
 """How long a question may take unless told otherwise, retries included."""
@@ -41,6 +51,8 @@ _OPTIONS: tuple[tuple[str, str | int], ...] = (
     ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     # A thousand answers may take more than the 4 MiB that a channel takes by default.
     ("grpc.max_receive_message_length", 16 << 20),
+    # A channel has connections of its own, made with its own certificates.
+    ("grpc.use_local_subchannel_pool", 1),
 )
 _LOCAL_SCHEMES = frozenset({"unix", "unix-abstract"})
 _ADDRESS_SCHEMES = frozenset({"dns", "ipv4", "ipv6"})
@@ -51,13 +63,35 @@ def options(*, plaintext: bool) -> tuple[tuple[str, str | int], ...]:
     return (*_OPTIONS, ("grpc.enable_http_proxy", 0)) if plaintext else _OPTIONS
 
 
-def check_plaintext(target: str, credentials: grpc.ChannelCredentials | None, *, insecure: bool) -> None:
+def check_plaintext(target: str, credentials: Credentials | None, *, insecure: bool) -> None:
     """Raise `ValueError` when secrets and tokens would leave this machine in plaintext and nobody asked for that."""
     if credentials is None and not insecure and not is_loopback(target):
         raise ValueError(
-            f"{target} would be asked in plaintext: pass channel_credentials=grpc.ssl_channel_credentials(), "
-            "or insecure=True if something else encrypts"
+            f"{target} would be asked in plaintext: pass channel_credentials=CertificateFiles(…) or "
+            "grpc.ssl_channel_credentials(), or insecure=True if something else encrypts"
         )
+
+
+def watched(credentials: Credentials | None) -> WatchedCertificates | None:
+    """Return the certificates in files, watched; None where there are no files. Raise `CertificateError`."""
+    if not isinstance(credentials, CertificateFiles):
+        return None
+    return WatchedCertificates(credentials, renewed=_tell_renewed, kept=_tell_kept)
+
+
+def in_force(credentials: Credentials | None, certificates: Certificates | None) -> grpc.ChannelCredentials | None:
+    """Return the credentials for a new channel, by what the files hold now if there are any; None for plaintext."""
+    if certificates is not None:
+        return channel_credentials(certificates)
+    return credentials if isinstance(credentials, grpc.ChannelCredentials) else None
+
+
+def _tell_renewed(_certificates: Certificates) -> None:
+    _log.info("certificates have changed: introspection is asked over a new channel")
+
+
+def _tell_kept(problem: CertificateError) -> None:
+    _log.error("certificates are not renewed: %s", problem)
 
 
 def is_loopback(target: str) -> bool:

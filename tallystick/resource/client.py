@@ -7,7 +7,7 @@ from typing import Any, Self
 import grpc
 
 from tallystick.boot_clock import boot_seconds
-from tallystick.introspect.v1 import introspection_pb2_grpc
+from tallystick.introspect.v1.introspection_pb2_grpc import IntrospectionServiceStub
 from tallystick.resource import access, channel
 from tallystick.resource.access import Access, Denial
 from tallystick.resource.answer_cache import AnswerCache, key_of
@@ -15,6 +15,7 @@ from tallystick.resource.errors import IntrospectionError, error_of
 from tallystick.resource.freshness import LEASED, Freshness
 from tallystick.resource.introspection import INACTIVE, Introspection, from_message
 from tallystick.resource.questions import Batch, Outcome, about_access, about_token, octets_of
+from tallystick.tls.renewed import Renewed
 
 
 class IntrospectionClient:
@@ -27,7 +28,10 @@ class IntrospectionClient:
     says that they hold, less than a second by default: nothing that was over when the question was asked is called
     live, reused or not. 0 asks each time. `clock` tells seconds since the machine was started.
 
-    Raises `ValueError` for plaintext that would leave the machine.
+    `channel_credentials` may be `CertificateFiles`: when they change, calls go over a new channel, and those in
+    progress end on the former.
+
+    Raises `ValueError` for plaintext that would leave the machine, `CertificateError` for files that cannot be used.
     """
 
     def __init__(
@@ -37,7 +41,7 @@ class IntrospectionClient:
         client_id: str,
         client_secret: str,
         timeout_seconds: float = channel.TIMEOUT_SECONDS,
-        channel_credentials: grpc.ChannelCredentials | None = None,
+        channel_credentials: channel.Credentials | None = None,
         insecure: bool = False,
         reuse: int = channel.REUSE,
         clock: Callable[[], float] = boot_seconds,
@@ -48,11 +52,11 @@ class IntrospectionClient:
         self._metadata = (("authorization", channel.basic_authorization(client_id, client_secret)),)
         self._tokens = AnswerCache[Introspection](reuse, clock)
         self._verdicts = AnswerCache[Access](reuse, clock)
-        if channel_credentials is None:
-            self._channel = grpc.insecure_channel(target, options=channel.options(plaintext=True))
-        else:
-            self._channel = grpc.secure_channel(target, channel_credentials, options=channel.options(plaintext=False))
-        self._stub = introspection_pb2_grpc.IntrospectionServiceStub(self._channel)
+        self._asked = Renewed(
+            lambda certificates: _Asked(target, channel.in_force(channel_credentials, certificates)),
+            _Asked.close,
+            channel.watched(channel_credentials),
+        )
 
     def introspect(self, token: str, *, freshness: Freshness = LEASED) -> Introspection:
         """Say what is to be known about a token; raise `IntrospectionUnavailable` or `NotAllowedToIntrospect`."""
@@ -64,7 +68,7 @@ class IntrospectionClient:
         if kept is not None:
             return kept
         sent = self._tokens.now()
-        message = self._call(self._stub.Introspect, about_token(octets, freshness))
+        message = self._call(lambda stub: stub.Introspect, about_token(octets, freshness))
         return self._tokens.keep(key, from_message(message), sent=sent, freshness=freshness)
 
     def introspect_batch(self, tokens: Iterable[str], *, freshness: Freshness = LEASED) -> list[Outcome]:
@@ -76,7 +80,7 @@ class IntrospectionClient:
         for part in batch.parts():
             sent = self._tokens.now()
             try:
-                message = self._call(self._stub.IntrospectBatch, batch.request(part))
+                message = self._call(lambda stub: stub.IntrospectBatch, batch.request(part))
             except IntrospectionError as error:
                 batch.failed(part, error)
             else:
@@ -97,18 +101,19 @@ class IntrospectionClient:
         if kept is not None:
             return kept
         sent = self._verdicts.now()
-        message = self._call(self._stub.CheckAccess, about_access(*question, freshness))
+        message = self._call(lambda stub: stub.CheckAccess, about_access(*question, freshness))
         return self._verdicts.keep(key, access.from_message(message), sent=sent, freshness=freshness)
 
-    def _call(self, method: Callable[..., Any], request: object) -> Any:
+    def _call(self, method_of: Callable[[IntrospectionServiceStub], Callable[..., Any]], request: object) -> Any:
         try:
-            return method(request, timeout=self._timeout_seconds, metadata=self._metadata)
+            with self._asked.use() as asked:
+                return method_of(asked.stub)(request, timeout=self._timeout_seconds, metadata=self._metadata)
         except grpc.RpcError as error:
             raise error_of(error) from error
 
     def close(self) -> None:
         """Close the channel."""
-        self._channel.close()
+        self._asked.current.close()
 
     def __enter__(self) -> Self:
         return self
@@ -120,3 +125,18 @@ class IntrospectionClient:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._target!r})"
+
+
+class _Asked:
+    """A channel, and the service that is asked over it."""
+
+    def __init__(self, target: str, credentials: grpc.ChannelCredentials | None) -> None:
+        if credentials is None:
+            self._channel = grpc.insecure_channel(target, options=channel.options(plaintext=True))
+        else:
+            self._channel = grpc.secure_channel(target, credentials, options=channel.options(plaintext=False))
+        self.stub = IntrospectionServiceStub(self._channel)
+
+    def close(self) -> None:
+        """Close the channel."""
+        self._channel.close()
