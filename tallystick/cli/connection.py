@@ -10,10 +10,12 @@ from uuid import uuid4
 import grpc
 from google.protobuf.message import Message
 
-from tallystick.cli.environment import PREFIX, targets
+from tallystick.cli.environment import PREFIX, authorities_file, targets
 from tallystick.cli.operator_credential import read_operator_credential
 from tallystick.cli.usage import CommandFailed
 from tallystick.resource.channel import is_loopback
+from tallystick.tls.certificates import CertificateError, CertificateFiles
+from tallystick.tls.channel_credentials import channel_credentials
 
 SECONDS = 10.0
 PAGE_SIZE = 200
@@ -53,12 +55,13 @@ Paged = TypeVar("Paged", bound=PagedResponse)
 class Connection:
     """A channel to one service."""
 
-    def __init__(self, service: str, target: str, credential: str) -> None:
+    def __init__(self, service: str, target: str, credential: str, authorities: Path | None = None) -> None:
         self._service = service
         self._target = target
+        self._over = " over TLS" if _is_over_tls(target, authorities) else ""
         self._request_id = str(uuid4())
         self._metadata = (("authorization", f"Bearer {credential}"), ("x-request-id", self._request_id))
-        self.channel = channel_to(target)
+        self.channel = channel_to(target, authorities)
 
     def call(self, method: "grpc.UnaryUnaryMultiCallable[Request, Response]", request: Request) -> Response:
         """Make a call and return the answer.
@@ -90,9 +93,8 @@ class Connection:
         """Return why a call failed before any service of ours could say so."""
         setting = f"{PREFIX}{self._service.upper()}_TARGET"
         if code is grpc.StatusCode.UNAVAILABLE:
-            over = "" if is_loopback(self._target) else " over TLS"
             return (
-                f"{self._service} cannot be reached{over} at {self._target}: start it (`tallystick up`), or set "
+                f"{self._service} cannot be reached{self._over} at {self._target}: start it (`tallystick up`), or set "
                 f"{setting} to where it serves gRPC"
             )
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -127,14 +129,28 @@ class Operator:
         return self._connect("introspect")
 
     def _connect(self, service: str) -> Connection:
-        return Connection(service, targets()[service], read_operator_credential(self.admin_token_file))
+        credential = read_operator_credential(self.admin_token_file)
+        return Connection(service, targets()[service], credential, authorities_file())
 
 
-def channel_to(target: str) -> grpc.Channel:
-    """Return a channel: in plaintext to this machine, over TLS to any other."""
-    if is_loopback(target):
+def channel_to(target: str, authorities: Path | None) -> grpc.Channel:
+    """Return a channel: over TLS, but in plaintext to this machine unless it is said which authorities to believe.
+
+    Raise `CommandFailed` when there are none in the file.
+    """
+    if not _is_over_tls(target, authorities):
         return grpc.insecure_channel(target, options=_OPTIONS)
-    return grpc.secure_channel(target, grpc.ssl_channel_credentials(), options=_OPTIONS)
+    if authorities is None:
+        return grpc.secure_channel(target, grpc.ssl_channel_credentials(), options=_OPTIONS)
+    try:
+        certificates = CertificateFiles(authorities).read()
+    except CertificateError as error:
+        raise CommandFailed(f"{PREFIX}TLS_CA_FILE: {error}") from None
+    return grpc.secure_channel(target, channel_credentials(certificates), options=_OPTIONS)
+
+
+def _is_over_tls(target: str, authorities: Path | None) -> bool:
+    return authorities is not None or not is_loopback(target)
 
 
 def pages(read: Callable[[str], Paged]) -> Iterator[Paged]:

@@ -1,4 +1,4 @@
-"""Where the services and stores are: the environment, else what `tallystick up` left behind, else its usual ports."""
+"""Where services, stores and authorities are: the environment, else what `tallystick up` left, else usual ports."""
 
 import os
 import re
@@ -50,6 +50,12 @@ def targets(*, anywhere: bool = False) -> dict[str, str]:
         if target and (trusted or is_loopback(target)):
             found[service] = target
     return found
+
+
+def authorities_file() -> Path | None:
+    """Return the file of the authorities by which services are verified; None for the machine's own."""
+    named = environment().get(f"{PREFIX}TLS_CA_FILE")
+    return Path(named) if named else None
 
 
 def left_behind(name: str) -> Path | None:

@@ -1,26 +1,32 @@
 """The three services: whether each takes calls, by gRPC health (grpc.health.v1)."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tallystick.cli.checks.finding import Finding, fail, ok, warn
+from tallystick.cli.checks.finding import Finding, fail, ok, skipped, warn
 from tallystick.cli.connection import channel_to
+from tallystick.cli.usage import CommandFailed
 
 _SECONDS = 3.0
 _READINESS = "readiness"
 
 
-def examine_services(targets: Mapping[str, str]) -> list[Finding]:
-    """Return what was found of each service."""
-    return [_examine(service, target) for service, target in targets.items()]
+def examine_services(targets: Mapping[str, str], authorities: Path | None) -> list[Finding]:
+    """Return what was found of each service, verified by authorities of our own if there are any."""
+    return [_examine(service, target, authorities) for service, target in targets.items()]
 
 
-def _examine(service: str, target: str) -> Finding:
+def _examine(service: str, target: str, authorities: Path | None) -> Finding:
     setting = f"TALLYSTICK_{service.upper()}_TARGET"
-    with channel_to(target) as channel:
+    try:
+        opened = channel_to(target, authorities)
+    except CommandFailed as error:
+        return skipped(service, str(error))
+    with opened as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)
         try:
             answer = stub.Check(health_pb2.HealthCheckRequest(service=_READINESS), timeout=_SECONDS)
