@@ -4,13 +4,15 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.support.authority import DAY, Authority, CertificateFolder, uri
 from tests.support.cluster import SERVICES, Cluster
+from tests.support.cluster_certificates import ClusterCertificates
 from tests.support.databases import Databases
 from tests.support.environment import ROOT, program_environment
 from tests.support.ports import free_port
@@ -102,6 +104,72 @@ def test_plaintext_stays_on_this_machine(cluster: Cluster, service: str, name: s
     line = refusal(f"services.{service}", {**cluster.settings_of(service), name: "0.0.0.0:0"})
     assert line.startswith(f"tallystick {service}: TALLYSTICK_{name}: 0.0.0.0:0 would be served in plaintext")
     assert "TALLYSTICK_ALLOW_PLAINTEXT" in line
+
+
+@pytest.fixture
+def secured(cluster: Cluster, tmp_path: Path) -> Settings:
+    """Settings of token over TLS."""
+    return ClusterCertificates(tmp_path).settings_of("token", cluster.settings_of("token"))
+
+
+@pytest.mark.parametrize("name", ["TLS_CA_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE"])
+def test_half_of_tls_is_none(secured: Settings, name: str) -> None:
+    """Certificate, key and authorities are named together or not at all."""
+    line = refusal("services.token", without(secured, name))
+    assert line == f"tallystick token: TALLYSTICK_{name} not set: TLS needs certificate, key and authorities, all three"
+
+
+def test_a_service_is_known_by_one_thing(cluster: Cluster, secured: Settings) -> None:
+    """Its certificate or its credential: not both, and not neither."""
+    credential = {"SERVICE_TOKEN_FILE": cluster.settings_of("token")["SERVICE_TOKEN_FILE"]}
+    line = refusal("services.token", secured | credential)
+    assert line.startswith("tallystick token: TALLYSTICK_SERVICE_TOKEN_FILE and TALLYSTICK_TLS_CERT_FILE are both set")
+    line = refusal("services.authorize", without(cluster.settings_of("authorize"), "SERVICE_CALLERS_FILE"))
+    assert line.startswith("tallystick authorize: TALLYSTICK_SERVICE_CALLERS_FILE is not set: ")
+
+
+def hold_another_service(folder: CertificateFolder, authority: Authority) -> None:
+    folder.hold(authority.service("authorize"))
+
+
+def hold_expired(folder: CertificateFolder, authority: Authority) -> None:
+    folder.hold(authority.issue(uri("spiffe://tallystick/token"), begins=-DAY, ends=-DAY / 4))
+
+
+def hold_foreign(folder: CertificateFolder, _authority: Authority) -> None:
+    folder.hold(Authority().service("token"))
+
+
+def break_the_key(folder: CertificateFolder, _authority: Authority) -> None:
+    folder.key.write_text("no PEM")
+
+
+def show_the_key(folder: CertificateFolder, _authority: Authority) -> None:
+    folder.key.chmod(0o644)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (hold_another_service, "must have spiffe://tallystick/token as its one URI, and has spiffe://tallystick/auth"),
+        (hold_expired, "certificate has expired"),
+        (hold_foreign, "is none that others accept"),
+        (break_the_key, "are no certificate and its key"),
+        (show_the_key, "can be read or written by others: chmod 600"),
+    ],
+)
+def test_certificates_that_nobody_would_accept_are_refused(
+    cluster: Cluster, tmp_path: Path, spoil: Callable[[CertificateFolder, Authority], None], said: str
+) -> None:
+    """Files that are wrong stop the start, and are named."""
+    certificates = ClusterCertificates(tmp_path)
+    spoil(certificates.folders["token"], certificates.authority)
+    line = refusal("services.token", certificates.settings_of("token", cluster.settings_of("token")))
+    assert line.startswith(
+        "tallystick token: TALLYSTICK_TLS_CERT_FILE, TALLYSTICK_TLS_KEY_FILE, TALLYSTICK_TLS_CA_FILE"
+    )
+    assert said in line
+    assert str(tmp_path) in line
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tallystick.oauth2.opaque_token import CredentialType, digest, new_credential
+from tests.support.cluster_certificates import ClusterCertificates
 from tests.support.databases import Database
 from tests.support.environment import ROOT
 from tests.support.operator_client import OperatorClient
@@ -40,7 +41,7 @@ class Cluster:
     """authorize, token and introspect, with as many replicas of each as wanted.
 
     `cluster.token` is the first replica; `cluster.start("token")` adds another. The issuer is the first authorize's
-    address. `settings` are for all services, named without `TALLYSTICK_`.
+    address. `settings` are for all services, named without `TALLYSTICK_`. With `certificates` gRPC is served over TLS.
     """
 
     authorize: ServiceProcess
@@ -56,7 +57,9 @@ class Cluster:
         settings: Settings | None = None,
         *,
         checkout: Path = ROOT,
+        certificates: ClusterCertificates | None = None,
     ) -> None:
+        self.certificates = certificates
         self.database = database
         self.redis_url = redis_url
         self.folder = folder
@@ -94,13 +97,16 @@ class Cluster:
         asked = [self._launch("introspect", first=number == 0) for number in range(introspect)]
         for replica in first:
             replica.wait_until_listening()
-        self._authorize_target = "ipv4:" + ",".join(replica.grpc_target for replica in first)
+        self._authorize_target = "ipv4:" + ",".join(map(self._neighbours_target, first))
         second = [self._launch("token", first=number == 0) for number in range(token)]
         for replica in (*second, *asked):
             replica.wait_until_listening()
         self.authorize, self.token, self.introspect = first[0], second[0], asked[0]
         self._started = len(self._replicas)
-        self.operator = OperatorClient(self.authorize.grpc_target, self.token.grpc_target, self.admin_credential)
+        verified = None if self.certificates is None else self.certificates.of_operators
+        self.operator = OperatorClient(
+            self.authorize.grpc_target, self.token.grpc_target, self.admin_credential, verified
+        )
 
     def start(self, service: str, settings: Settings | None = None, *, checkout: Path | None = None) -> ServiceProcess:
         """Start another replica, with settings of its own or of another version, and return it when it listens."""
@@ -118,7 +124,10 @@ class Cluster:
             "POSTGRES_DSN": self.database.dsn(f"tallystick_{service}"),
             "DRAIN_SECONDS": DRAIN_SECONDS,
         }
-        return {**common, **self._own_settings(service), **self._settings}
+        settings = {**common, **self._own_settings(service)}
+        if self.certificates is not None:
+            settings = self.certificates.settings_of(service, settings)
+        return {**settings, **self._settings}
 
     def is_as_started(self) -> bool:
         """Tell whether the replicas that it was started with run, and no others were added."""
@@ -173,6 +182,9 @@ class Cluster:
         )
         self._replicas.append(replica)
         return replica
+
+    def _neighbours_target(self, replica: ServiceProcess) -> str:
+        return replica.grpc_target if self.certificates is None else replica.grpc_mutual_target
 
     def _own_settings(self, service: str) -> dict[str, object]:
         base = {name: f"http://127.0.0.1:{port}" for name, port in self._public_ports.items()}
@@ -236,9 +248,10 @@ def running_cluster(
     introspect: int = 1,
     settings: Settings | None = None,
     checkout: Path = ROOT,
+    certificates: ClusterCertificates | None = None,
 ) -> Iterator[Cluster]:
     """Give a cluster with so many replicas of each service, and end it afterwards."""
-    cluster = Cluster(database, redis_url, folder, settings, checkout=checkout)
+    cluster = Cluster(database, redis_url, folder, settings, checkout=checkout, certificates=certificates)
     try:
         for attempts_left in reversed(range(_START_ATTEMPTS)):
             try:

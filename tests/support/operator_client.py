@@ -69,8 +69,14 @@ class OperatorClient:
     What has no method here goes through `call`: `operator.call(operator.users.DisableUser, DisableUserRequest(…))`.
     """
 
-    def __init__(self, authorize_target: str, token_target: str, credential: str) -> None:
-        self._channels = [grpc.insecure_channel(target) for target in (authorize_target, token_target)]
+    def __init__(
+        self,
+        authorize_target: str,
+        token_target: str,
+        credential: str,
+        channel_credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        self._channels = [_channel(target, channel_credentials) for target in (authorize_target, token_target)]
         self._metadata = (("authorization", f"Bearer {credential}"),)
         authorize, token = self._channels
         self.clients = ClientServiceStub(authorize)
@@ -211,3 +217,7 @@ class OperatorClient:
 
 def _unique(prefix: str) -> str:
     return f"{prefix}-{secrets.token_hex(4)}"
+
+
+def _channel(target: str, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
+    return grpc.insecure_channel(target) if credentials is None else grpc.secure_channel(target, credentials)

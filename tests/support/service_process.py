@@ -11,7 +11,7 @@ from tests.support.process import AddressTaken, ProcessDied, ProgramProcess
 
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.02
-_ADDRESS_TAKEN = re.compile(r"TALLYSTICK_(HTTP|GRPC|HEALTH|METRICS)_LISTEN: .* cannot be used")
+_ADDRESS_TAKEN = re.compile(r"TALLYSTICK_(HTTP|GRPC|GRPC_MUTUAL|HEALTH|METRICS)_LISTEN: .* cannot be used")
 
 
 class ServiceProcess(ProgramProcess):
@@ -39,6 +39,11 @@ class ServiceProcess(ProgramProcess):
         """Where its metrics are served; it must have been told to."""
         return f"http://127.0.0.1:{self._ports['metrics_port']}/metrics"
 
+    @property
+    def grpc_mutual_target(self) -> str:
+        """Where gRPC is served to those who show a certificate; only authorize does, and only with TLS."""
+        return f"127.0.0.1:{self._ports['grpc_mutual_port']}"
+
     def wait_until_listening(self) -> None:
         """Return once it takes requests.
 
@@ -51,7 +56,8 @@ class ServiceProcess(ProgramProcess):
             for line in self.stdout.splitlines():
                 if '"listening"' in line and line.endswith("}"):
                     event = json.loads(line)
-                    self._ports = {name: event[name] for name in ("http_port", "grpc_port")} | self._metrics_port()
+                    ports = {name: port for name, port in event.items() if name.endswith("_port")}
+                    self._ports = ports | self._metrics_port()
             if not self.is_running():
                 failure = AddressTaken if _ADDRESS_TAKEN.search(self.stderr) else ProcessDied
                 raise failure(f"{self.name} ended before it was ready\n{self.tail()}")
