@@ -20,6 +20,9 @@ _ROLES = {
 _REFRESH_KEY = "token/refresh-key"
 _SERVICE_TOKEN = "token/service-token"
 _SERVICE_CALLERS = "authorize/service-callers"
+# The first operator's, which `tallystick migrate --operator-file` makes known to the database.
+_ADMIN_TOKEN = "operator/admin-token"
+_CREDENTIALS = {_SERVICE_TOKEN: CredentialType.SERVICE, _ADMIN_TOKEN: CredentialType.OPERATOR}
 
 
 class NoDatabase(ValueError):
@@ -42,7 +45,7 @@ class DeploymentSecrets:
 
     def ensure(self) -> list[str]:
         """Make what is missing and return its names; what is there stays, as tokens that are out depend on it."""
-        missing = [name for name in (*_ROLES, _REFRESH_KEY, _SERVICE_TOKEN) if not (self.folder / name).exists()]
+        missing = [name for name in (*_ROLES, *_CREDENTIALS, _REFRESH_KEY) if not (self.folder / name).exists()]
         for name in missing:
             self._write(name, self._new(name))
         # A credential that was replaced stays known, for as long as replicas show it.
@@ -57,8 +60,8 @@ class DeploymentSecrets:
     def _new(self, name: str) -> str:
         if name == _REFRESH_KEY:
             return key_line("k1", secrets.token_bytes(KEY_BYTES))
-        if name == _SERVICE_TOKEN:
-            return f"{new_credential(CredentialType.SERVICE, secrets.token_bytes(RANDOM_BYTES))}\n"
+        if name in _CREDENTIALS:
+            return f"{new_credential(_CREDENTIALS[name], secrets.token_bytes(RANDOM_BYTES))}\n"
         password = base64url(secrets.token_bytes(RANDOM_BYTES))
         parts = urlsplit(self.database)
         return f"{parts._replace(netloc=f'{_ROLES[name]}:{quote(password)}@{parts.netloc}').geturl()}\n"

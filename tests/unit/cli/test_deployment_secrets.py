@@ -20,6 +20,7 @@ def test_each_service_has_a_folder_of_its_own(tmp_path: Path) -> None:
         "authorize/postgres-dsn",
         "authorize/service-callers",
         "introspect/postgres-dsn",
+        "operator/admin-token",
         "token/partition-dsn",
         "token/postgres-dsn",
         "token/refresh-key",
@@ -38,6 +39,7 @@ def test_the_services_take_what_was_made(tmp_path: Path) -> None:
     credential = read_service_credential("CREDENTIAL", tmp_path / "token/service-token")
     assert is_credential(CredentialType.SERVICE, credential)
     assert ServiceCredentials.read("CALLERS", tmp_path / "authorize/service-callers")
+    assert is_credential(CredentialType.OPERATOR, (tmp_path / "operator/admin-token").read_text().strip())
     assert (tmp_path / "authorize/service-callers").read_text() == f"token:{digest(credential).hex()}\n"
 
 
