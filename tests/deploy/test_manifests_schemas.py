@@ -1,4 +1,4 @@
-"""Every overlay and component renders, to objects that Kubernetes 1.30 and 1.37 and the custom resources' owners know."""
+"""Every overlay and component renders, to objects that Kubernetes 1.30 and 1.37 and the custom resources know."""
 
 import json
 import re
@@ -22,7 +22,7 @@ BUILT_IN_GROUPS = {"v1", "apps/v1", "autoscaling/v2", "batch/v1", "networking.k8
 
 def of_a_custom_resource(each: Object) -> bool:
     group = each["apiVersion"].partition("/")[0]
-    return "." in group and not group.endswith(".k8s.io") or group.startswith("gateway.")
+    return ("." in group and not group.endswith(".k8s.io")) or group.startswith("gateway.")
 
 
 def kind_of(each: Object) -> str:
@@ -50,7 +50,9 @@ def schema_of(kind: str) -> jsonschema_rs.Validator | None:
 
 def version_in_table(kind: str) -> str | None:
     """Return the version whose schema is kept, by the table of sources."""
-    row = re.search(rf"^\| `{re.escape(kind)}` \| (\w+) \| \S+@v\S+ \| `\S+` \|$", (SCHEMAS / "README.md").read_text(), re.M)
+    row = re.search(
+        rf"^\| `{re.escape(kind)}` \| (\w+) \| \S+@v\S+ \| `\S+` \|$", (SCHEMAS / "README.md").read_text(), re.MULTILINE
+    )
     return row[1] if row else None
 
 
@@ -65,7 +67,10 @@ def problems(manifests: Manifests, version: str) -> list[str]:
         elif (schema := schema_of(kind_of(each))) is None:
             found += [] if kind_of(each) in UNCHECKED else [f"{where}: no schema for {kind_of(each)}"]
         else:
-            found += [f"{where}: {'.'.join(map(str, each_.instance_path))}: {each_.message}" for each_ in schema.iter_errors(each)]
+            found += [
+                f"{where}: {'.'.join(map(str, each_.instance_path))}: {each_.message}"
+                for each_ in schema.iter_errors(each)
+            ]
             if each["apiVersion"].partition("/")[2] != version_in_table(kind_of(each)):
                 found.append(f"{where}: the schema is of another version than {each['apiVersion']}")
     return found

@@ -3,7 +3,7 @@
 import copy
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from os.path import relpath
@@ -75,9 +75,21 @@ class Manifests:
         wanted = {f"tallystick-{name}" for name in SERVICES}
         return [pod for pod in self.pods() if pod.name in wanted]
 
+    def variables(self, container: Object) -> dict[str, str]:
+        """Return a container's environment, as far as it stands here."""
+        found: dict[str, str] = {}
+        for source in container.get("envFrom", []):
+            config = self.named("ConfigMap", source["configMapRef"]["name"])
+            found |= config["data"] if config else {}
+        return found | {each["name"]: each["value"] for each in container.get("env", []) if "value" in each}
+
     def changed(self) -> "Manifests":
         """Return a copy that can be changed."""
         return Manifests(f"{self.name}, changed", copy.deepcopy(self.objects))
+
+
+Rule = Callable[[Manifests], list[str]]
+"""Returns what breaks it."""
 
 
 @cache
