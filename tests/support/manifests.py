@@ -3,7 +3,7 @@
 import copy
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from os.path import relpath
@@ -54,7 +54,7 @@ class Manifests:
     """The objects of one rendering."""
 
     name: str
-    objects: Sequence[Object]
+    objects: list[Object]
 
     def of(self, *kinds: str) -> list[Object]:
         """Return the objects of some kinds."""

@@ -82,7 +82,7 @@ def drained(manifests: Manifests) -> list[str]:
 
 
 def bounded(manifests: Manifests) -> list[str]:
-    """Nothing is placed or scaled well, or a leak takes the node with it, or a CPU limit stops a service for moments."""
+    """Nothing is placed or scaled well, a leak takes the node with it, or a CPU limit stops a service for a moment."""
     found = []
     for pod in manifests.pods():
         for container in pod.containers:
