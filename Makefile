@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .SILENT:
-.PHONY: help run test test-long lint types format proto lock verify clean
+.PHONY: help run test test-long manifests-check lint types format proto lock verify clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,16 +15,19 @@ TOGETHER := --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## Show this help
-	awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.runtime ## Start everything on this machine, with a demo; stop with Ctrl-C
 	exec $(BIN)/tallystick up
 
-test: $(VENV)/.dev $(VENV)/.node ## Run the tests (under 10 minutes; TESTS='-k name' narrows)
+test: $(VENV)/.dev $(VENV)/.node $(VENV)/.checkov ## Run the tests (under 10 minutes; TESTS='-k name' narrows)
 	exec $(BIN)/pytest $(TOGETHER) $(TESTS)
 
 test-long: $(VENV)/.dev $(VENV)/.node ## Run what takes longer: all seeds, fail-overs, rolling restarts
 	exec $(BIN)/pytest $(TOGETHER) --long -m long $(TESTS)
+
+manifests-check: $(VENV)/.dev $(VENV)/.checkov ## Check the Kubernetes manifests, as `make test` does too
+	exec $(BIN)/pytest tests/deploy/test_manifests_*.py $(TESTS)
 
 lint: $(VENV)/.dev ## Check style, import contracts, protos and file hygiene
 	$(BIN)/ruff check .
@@ -71,6 +74,11 @@ $(VENV)/.dev: $(VENV)/.venv requirements/dev.txt pyproject.toml
 # Clients written in JavaScript, for tests/interop; where npm has no registry their tests are left out and named.
 $(VENV)/.node: $(VENV)/.dev tests/interop/node/package-lock.json
 	if $(BIN)/npm ci --prefix tests/interop/node --no-audit --no-fund --loglevel=error; then touch $@; fi
+
+# What checks manifests wants older versions of what we need, so it has an environment of its own.
+$(VENV)/.checkov: $(VENV)/.dev requirements/checkov.txt
+	$(PYTHON) -m venv $(VENV)/checkov
+	if $(VENV)/checkov/bin/pip install --quiet --require-hashes -r requirements/checkov.txt; then touch $@; fi
 
 $(VENV)/.stubs: $(VENV)/.dev requirements/stubs.txt
 	$(PYTHON) -m venv $(VENV)/stubs

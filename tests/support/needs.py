@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,8 @@ from tests.support import compose, engine
 
 REQUIRE = "TALLYSTICK_TEST_REQUIRE"
 _NODE_PROJECT = Path(__file__).parents[1] / "interop" / "node"
+CHECKOV = Path(sys.prefix) / "checkov" / "bin" / "checkov"
+"""In an environment of its own, as it wants other versions of what we need."""
 _CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -37,6 +40,7 @@ def _versions(lock: Path) -> dict[str, str]:
 
 
 _CHECKS: Mapping[str, Callable[[], bool]] = {
+    "checkov": CHECKOV.exists,
     "chromium": lambda: chromium_path() is not None,
     "compose": lambda: compose.program() is not None,
     "engine": engine.answers,
