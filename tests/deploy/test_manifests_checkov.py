@@ -42,7 +42,7 @@ def findings(manifests: str, folder: Path) -> dict[str, set[str]]:
 
 
 def test_it_finds_nothing_but_what_we_mean(tmp_path: Path) -> None:
-    """Whatever it finds beyond the skipped checks may be a hole that our own rules overlook; and it does find things."""
+    """Whatever it finds beyond the skipped checks may be a hole that our rules overlook; and it does find things."""
     found = findings(f"{rendered_text('overlays/production')}\n---\n{PRIVILEGED}", tmp_path)
     assert found["CKV_K8S_16"] == {"Pod.tallystick.privileged"}
     ours = {check: {each for each in objects if not each.endswith(".privileged")} for check, objects in found.items()}

@@ -30,7 +30,7 @@ PEERS = (
     Peer("internet", {}, "", address="198.51.100.7"),
 )
 OUTSIDE = {peer.name for peer in PEERS if peer.namespace != "tallystick"}
-PORTS = {53, 80, 443, 5432, 6379, 6432, 6443, 8000, 8080, 8081, 8082, 9080, 9081, 9082, 9085, 9187, 9464}
+PORTS = {53, 80, 443, 5432, 6379, 6432, 6443, 8000, 8080, 8081, 8082, 9080, 9081, 9082, 9085, 9180, 9187, 9464}
 
 SERVICES = ("authorize", "token", "introspect")
 DESIGN: set[Edge] = {
@@ -43,6 +43,8 @@ DESIGN: set[Edge] = {
     ("api", "introspect", 9082),
     *(("prometheus", name, 9464) for name in SERVICES),
 }
+# With certificates services meet at a port that admits nobody without one.
+MUTUAL = (DESIGN - {("token", "authorize", 9080)}) | {("token", "authorize", 9180)}
 CNPG: set[Edge] = {
     *(("postgres", "postgres", port) for port in (5432, 8000)),
     *(("operator of postgres", "postgres", port) for port in (5432, 8000)),
@@ -72,7 +74,7 @@ def edges(manifests: Manifests) -> set[Edge]:
         # Its Postgres is elsewhere, so nothing lets anybody in to what stands for it here.
         ("base+valkey", DESIGN - {edge for edge in DESIGN if edge[1] == "postgres"}),
         ("overlays/dev", DESIGN),
-        ("overlays/production", DESIGN | CNPG),
+        ("overlays/production", MUTUAL | CNPG),
     ],
 )
 def test_there_are_the_edges_of_the_design_and_no_other(rendering: str, expected: set[Edge]) -> None:

@@ -262,6 +262,18 @@ BROKEN: list[tuple[Rule, str, Mutation]] = [
     ),
     (traffic.certificates_name_their_service, PRODUCTION, settings(TALLYSTICK_TLS_TRUST_DOMAIN="elsewhere")),
     (
+        traffic.known_by_certificates_only,
+        PRODUCTION,
+        container(
+            lambda its: its["env"].append({"name": "TALLYSTICK_SERVICE_TOKEN_FILE", "value": "/secrets/service-token"})
+        ),
+    ),
+    (
+        traffic.known_by_certificates_only,
+        PRODUCTION,
+        settings(TALLYSTICK_AUTHORIZE_TARGET="dns:///tallystick-authorize-headless:9080"),
+    ),
+    (
         traffic.scraped_once,
         PRODUCTION,
         spec(

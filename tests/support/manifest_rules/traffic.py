@@ -1,5 +1,6 @@
 """Who is found where: Services, routes, certificates, scrapes."""
 
+import re
 from collections.abc import Iterator
 
 from tests.support.manifests import SERVICES, Manifests, Object, Rule
@@ -51,7 +52,7 @@ def services_of_both_kinds(manifests: Manifests) -> list[str]:
         if (
             headless is None
             or headless["spec"].get("clusterIP") != "None"
-            or {port["name"] for port in headless["spec"]["ports"]} != {"grpc", "metrics"}
+            or not {port["name"] for port in headless["spec"]["ports"]} >= {"grpc", "metrics"}
         ):
             found.append(f"{name}: headless")
     return found
@@ -100,6 +101,23 @@ def certificates_name_their_service(manifests: Manifests) -> list[str]:
             or spec["privateKey"]["rotationPolicy"] != "Always"
         ):
             found.append(f"{pod.name}: use, or a key that stays")
+    return found
+
+
+def known_by_certificates_only(manifests: Manifests) -> list[str]:
+    """Services do not start with two ways to be known, or dial a port at which no certificate is asked for."""
+    found = []
+    for pod in manifests.services():
+        values = manifests.variables(pod.spec["containers"][0])
+        if "TALLYSTICK_TLS_CERT_FILE" not in values:
+            continue
+        found += [f"{pod.name}: {name}" for name in values if re.search("SERVICE_(TOKEN|CALLERS)_FILE$", name)]
+        for name, value in values.items():
+            if not name.endswith("_TARGET"):
+                continue
+            service = manifests.named("Service", value.removeprefix("dns:///").partition(":")[0])
+            ports = {each["name"]: each["port"] for each in service["spec"]["ports"]} if service else {}
+            found += [f"{pod.name}: {value}"] if not value.endswith(f":{ports.get('grpc-mutual')}") else []
     return found
 
 
@@ -185,6 +203,7 @@ RULES: tuple[Rule, ...] = (
     services_of_both_kinds,
     targets_are_headless,
     certificates_name_their_service,
+    known_by_certificates_only,
     scraped_once,
     routes_reach_the_services,
 )
