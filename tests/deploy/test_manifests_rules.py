@@ -1,11 +1,15 @@
 """The rules of `tests.support.manifest_rules` hold in every overlay and with every component, and each can fail."""
 
+import re
 from collections.abc import Callable
+from os.path import relpath
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.manifest_rules import RULES, pods, references, replicas, traffic
-from tests.support.manifests import SYSTEMS, Manifests, Object, Rule, rendered
+from tests.support.manifests import KUSTOMIZE, SYSTEMS, Manifests, Object, Rule, kustomized, rendered
 
 pytestmark = pytest.mark.needs("kubectl")
 
@@ -320,3 +324,18 @@ def test_the_rule_can_fail(rule: Rule, rendering: str, mutation: Mutation) -> No
 def test_every_rule_was_seen_to_fail() -> None:
     """A rule that nothing breaks would check nothing."""
     assert {rule for rule, *_ in BROKEN} == set(RULES)
+
+
+def test_the_patches_of_the_readme_apply(tmp_path: Path) -> None:
+    """Whoever copies them from there gets a Job without the first operator, and policies with a further address."""
+    blocks = re.findall(r"(?:^    .*\n)+", (KUSTOMIZE / "README.md").read_text(), re.MULTILINE)
+    patches = [patch for block in blocks if "- target" in block for patch in yaml.safe_load(block)]
+    base = relpath(KUSTOMIZE / "base", tmp_path.resolve())
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump({"resources": [base], "patches": patches}))
+    manifests = Manifests("base, patched", list(yaml.safe_load_all(kustomized(tmp_path))))
+    assert {broken.__name__ for broken in RULES if broken(manifests)} == set()
+    job = str(one(manifests, "Job", "tallystick-migrate"))
+    assert "operator" not in job
+    assert job.count("--login") == 4
+    addresses = [each for each in manifests.of("NetworkPolicy") if "10.1.2.3/32" in str(each)]
+    assert len(addresses) == 4

@@ -100,18 +100,19 @@ def rendered(name: str) -> Manifests:
 
 @cache
 def rendered_text(name: str) -> str:
-    """Return what `kubectl kustomize` says."""
+    """Return the text of a rendering."""
     base, _, component = name.partition("+")
     if not component:
-        return _kustomize(KUSTOMIZE / base)
+        return kustomized(KUSTOMIZE / base)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made).resolve()
         resource, part = (relpath(KUSTOMIZE / each, folder) for each in (base, f"components/{component}"))
         (folder / "kustomization.yaml").write_text(f"resources: [{resource}]\ncomponents: [{part}]\n")
-        return _kustomize(folder)
+        return kustomized(folder)
 
 
-def _kustomize(folder: Path) -> str:
+def kustomized(folder: Path) -> str:
+    """Return what `kubectl kustomize` makes of a folder."""
     done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, f"{folder}: {done.stderr}"
     assert not done.stderr, f"{folder}: {done.stderr}"
