@@ -15,7 +15,7 @@ from services.introspect.settings import IntrospectSettings
 from services.token.settings import TokenSettings
 from tallystick.cli.deployment_secrets import DeploymentSecrets
 from tallystick.cli.settings import DeploymentSettings
-from tallystick.runtime.settings import KNOWN, PREFIX, Settings, SettingsError
+from tallystick.runtime.settings import PREFIX, Settings, SettingsError
 from tests.support.environment import ROOT
 from tests.support.manifest_rules.references import documented_secrets, referenced
 from tests.support.manifests import KUSTOMIZE, SYSTEMS, Object, Pod, rendered
@@ -26,20 +26,6 @@ CLASSES: dict[str, type[Settings]] = {
     "tallystick-authorize": AuthorizeSettings,
     "tallystick-token": TokenSettings,
     "tallystick-introspect": IntrospectSettings,
-}
-# Settings that are being made; a name that has come must leave this list.
-TO_COME = {
-    "GRPC_MUTUAL_LISTEN",
-    "METRICS_LISTEN",
-    "TLS_CERT_FILE",
-    "TLS_KEY_FILE",
-    "TLS_CA_FILE",
-    "TLS_TRUST_DOMAIN",
-}
-# What services do not take any more once they can do with certificates; until then they ask for it.
-WITHOUT_TLS = {
-    "tallystick-authorize": {"TALLYSTICK_SERVICE_CALLERS_FILE": "/secrets/service-callers"},
-    "tallystick-token": {"TALLYSTICK_SERVICE_TOKEN_FILE": "/secrets/service-token"},
 }
 PORTS = {
     "http": "HTTP_LISTEN",
@@ -62,11 +48,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(pod: Pod, container: Object, variables: Mapping[str, str], folder: Path) -> dict[str, str]:
     """Return a container's variables, with files in the folder that stands for its mounted Secrets."""
     secrets = folder / pod.name.removeprefix("tallystick-")
-    if "TLS_CERT_FILE" in TO_COME:
-        variables = {**WITHOUT_TLS.get(pod.name, {}), **variables}
-    known = {name: value for name, value in variables.items() if name.removeprefix(PREFIX) not in TO_COME}
     assert any(mount["mountPath"] == "/secrets" for mount in container["volumeMounts"])
-    return {name: value.replace("/secrets", str(secrets), 1) for name, value in known.items()}
+    return {name: value.replace("/secrets", str(secrets), 1) for name, value in variables.items()}
 
 
 @pytest.mark.parametrize("rendering", SYSTEMS)
@@ -109,14 +92,7 @@ def test_a_service_is_given_only_what_it_knows() -> None:
             names = {name.removeprefix(PREFIX) for name in own["data"]}
             names |= {each["name"].removeprefix(PREFIX) for each in container["env"]}
             fields = {name.upper() for name in CLASSES[pod.name].model_fields}
-            assert {
-                name for name in names - TO_COME if name not in fields and name.removesuffix("_FILE") not in fields
-            } == set()
-
-
-def test_what_has_come_is_awaited_no_more() -> None:
-    """The list of settings that are being made holds none that is there, as that one would not be checked."""
-    assert set() == TO_COME & KNOWN
+            assert {name for name in names if not {name, name.removesuffix("_FILE")} & fields} == set()
 
 
 @pytest.mark.parametrize(
