@@ -20,6 +20,7 @@ PEERS = (
     Peer("proxy", {}, "gateway", {"tallystick/ingress": "allowed"}),
     Peer("api", {APP: "photos"}, "photos", {"tallystick/introspect": "allowed"}),
     Peer("prometheus", {}, "monitoring", {"tallystick/metrics": "allowed"}),
+    Peer("collector", {}, "observability", {"tallystick/traces": "allowed"}),
     Peer("operator of postgres", {}, "cnpg-system"),
     # Whose labels are ours, in a namespace that is not.
     Peer("impostor", {APP: "tallystick-token", STORE: "postgres"}, "elsewhere"),
@@ -30,7 +31,7 @@ PEERS = (
     Peer("internet", {}, "", address="198.51.100.7"),
 )
 OUTSIDE = {peer.name for peer in PEERS if peer.namespace != "tallystick"}
-PORTS = {53, 80, 443, 5432, 6379, 6432, 6443, 8000, 8080, 8081, 8082, 9080, 9081, 9082, 9085, 9180, 9187, 9464}
+PORTS = {53, 80, 443, 4317, 5432, 6379, 6432, 6443, 8000, 8080, 8081, 8082, 9080, 9081, 9082, 9085, 9180, 9187, 9464}
 
 SERVICES = ("authorize", "token", "introspect")
 DESIGN: set[Edge] = {
@@ -43,6 +44,7 @@ DESIGN: set[Edge] = {
     ("api", "introspect", 9082),
     *(("prometheus", name, 9464) for name in SERVICES),
 }
+STORES = {edge for edge in DESIGN if edge[1] in {"postgres", "redis"}}
 # With certificates services meet at a port that admits nobody without one.
 MUTUAL = (DESIGN - {("token", "authorize", 9080)}) | {("token", "authorize", 9180)}
 CNPG: set[Edge] = {
@@ -73,6 +75,7 @@ def edges(manifests: Manifests) -> set[Edge]:
     [
         # Its Postgres is elsewhere, so nothing lets anybody in to what stands for it here.
         ("base+valkey", DESIGN - {edge for edge in DESIGN if edge[1] == "postgres"}),
+        ("base+tracing", DESIGN - STORES | {(name, "collector", 4317) for name in SERVICES}),
         ("overlays/dev", DESIGN),
         ("overlays/production", MUTUAL | CNPG),
     ],

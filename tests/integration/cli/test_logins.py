@@ -35,7 +35,7 @@ def test_roles_sign_in_with_the_passwords_that_were_made(databases: Databases, t
         command = Tallystick(tmp_path, {"MIGRATE_DSN": database.dsn()})
         try:
             made = command("key", "create", tmp_path / "secrets", "--postgres", where)
-            assert (made.status, len(made.out.splitlines())) == (0, 7)
+            assert (made.status, len(made.out.splitlines())) == (0, 8)
             done = command("migrate", *logins(tmp_path / "secrets"))
             assert (done.status, done.err) == (0, "")
             assert done.out.splitlines()[-1] == f"may sign in: {', '.join(sorted(ROLES))}"
