@@ -84,7 +84,7 @@ async def serve_authorize() -> None:
     settings = AuthorizeSettings.read(os.environ)
     metrics, traces = ServiceMetrics(settings, EXPECTED), service_traces(settings)
     log.configure(settings.service, settings.log_level, metrics.log_events, traces.stamp)
-    certificates, services = watch_certificates(settings), _services(settings.service_callers_file)
+    certificates, services = metrics.watched(watch_certificates(settings)), _services(settings.service_callers_file)
     pages = TranslatedPages(settings.branding())
     randomness, site = SystemRandomness(), Site(settings.issuer)
 

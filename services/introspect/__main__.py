@@ -59,7 +59,7 @@ async def serve_introspect() -> None:
     settings = IntrospectSettings.read(os.environ)
     metrics, traces = ServiceMetrics(settings), service_traces(settings)
     log.configure(settings.service, settings.log_level, metrics.log_events, traces.stamp)
-    certificates = watch_certificates(settings)
+    certificates = metrics.watched(watch_certificates(settings))
     randomness = SystemRandomness()
     dsn = settings.postgres_dsn.get_secret_value()
     with ExitStack() as resources:

@@ -82,7 +82,7 @@ async def main() -> None:
     metrics, traces = ServiceMetrics(settings, EXPECTED), service_traces(settings)
     log.configure(settings.service, settings.log_level, metrics.log_events, traces.stamp)
     keys = read_key_ring(f"{PREFIX}REFRESH_KEY_FILE", settings.refresh_key_file)
-    certificates = watch_certificates(settings)
+    certificates = metrics.watched(watch_certificates(settings))
     credential = _credential(settings.service_token_file)
 
     async with AsyncExitStack() as resources:

@@ -5,7 +5,7 @@ Threads of its own answer, so that they do while the event loop is busy and all 
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -22,6 +22,8 @@ PATH = "/metrics"
 # Of one that sends or reads nothing.
 _PATIENCE_SECONDS = 5.0
 _MOST_CONNECTIONS = 8
+# Whoever finds no place here tries again after a second, and after three.
+_MOST_UNACCEPTED = 128
 _LOOK_SECONDS = 0.2
 
 _log = logger(__name__)
@@ -45,6 +47,7 @@ def exposed(registry: CollectorRegistry, address: ListenAddress | None) -> Itera
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = _MOST_UNACCEPTED
 
     def __init__(self, bound: socket.socket, registry: CollectorRegistry) -> None:
         super().__init__(("", 0), _Scrape, bind_and_activate=False)
@@ -61,9 +64,8 @@ class _Server(ThreadingHTTPServer):
         assert isinstance(request, socket.socket)  # noqa: S101 - the other form is that of datagrams
         with self._lock:
             self._open[request] = None
-            oldest = next(iter(self._open)) if len(self._open) > _MOST_CONNECTIONS else None
-        if oldest is not None:
-            self.shutdown_request(oldest)
+            if len(self._open) > _MOST_CONNECTIONS:
+                _cut_off(self._open, next(iter(self._open)))
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
@@ -76,6 +78,13 @@ class _Server(ThreadingHTTPServer):
         """Log what went wrong, which would else go to standard error in words of its own."""
         del request, client_address
         _log.info("scrape_failed", exc_info=True)
+
+
+def _cut_off(open_: dict[socket.socket, None], connection: socket.socket) -> None:
+    del open_[connection]
+    # Both ways, so that the thread that waits for the rest of a request has its end, and ends too.
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Scrape(BaseHTTPRequestHandler):

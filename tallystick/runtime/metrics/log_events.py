@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter
 from structlog.types import EventDict, WrappedLogger
 
 # What alerts ask about begins at 0, so that the first one is a rise.
-_IN_EVERY_SERVICE = ("warning database_unavailable", "warning log_not_followed")
+_IN_EVERY_SERVICE = ("warning database_unavailable", "warning log_not_followed", "error certificates_not_renewed")
 
 
 class LogEvents:

@@ -7,6 +7,7 @@ from tallystick.boot_clock import boot_seconds
 from tallystick.runtime.audit_trail import AuditTrail
 from tallystick.runtime.lease.view import View
 from tallystick.runtime.metrics.audit import AuditTrailState
+from tallystick.runtime.metrics.certificates import CertificateState
 from tallystick.runtime.metrics.draining import Draining
 from tallystick.runtime.metrics.exposition import exposed
 from tallystick.runtime.metrics.lease import LeaseState
@@ -16,6 +17,7 @@ from tallystick.runtime.metrics.registry import new_registry
 from tallystick.runtime.metrics.requests import GrpcCalls, HttpRequests, OAuthRefusals
 from tallystick.runtime.metrics.revocation import Finality, MeasuredWait
 from tallystick.runtime.settings import Settings
+from tallystick.tls.watched_certificates import WatchedCertificates
 
 
 class ServiceMetrics:
@@ -33,6 +35,12 @@ class ServiceMetrics:
     def exposed(self) -> AbstractContextManager[None]:
         """Serve them while the context lasts, if there is to be a place for that; raise `StartError` if it is taken."""
         return exposed(self.registry, self._address)
+
+    def watched(self, certificates: WatchedCertificates | None) -> WatchedCertificates | None:
+        """Tell of the service's certificate, if it has one, and return what was given."""
+        if certificates is not None:
+            CertificateState(self.registry, certificates)
+        return certificates
 
     def watch_pool(self, stats: Callable[[], Mapping[str, int]]) -> None:
         """Tell of the pool of connections to Postgres."""
