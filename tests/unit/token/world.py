@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+from services.token.adapters.counted_writes import Counted, CountedAccessTokens, CountedFamilies, CountedGrants
 from services.token.client_authentication import ClientAuthentication
 from services.token.grants import Dispatcher
 from services.token.grants.authorization_code import AuthorizationCodeGrant
@@ -18,6 +19,7 @@ from services.token.revocation import Revocation
 from tallystick.oauth2.client import GrantType
 from tallystick.oauth2.opaque_token import digest
 from tallystick.oauth2.parameters import Parameters
+from tallystick.runtime.audit_event import AuditEvent
 from tallystick.runtime.failure_throttle import FailureThrottle
 from tallystick.runtime.keys import Key, KeyRing
 from tallystick.runtime.randomness import SystemRandomness
@@ -45,6 +47,11 @@ def basic(client_id: str, secret: str) -> str:
     return "Basic " + base64.b64encode(f"{client_id}:{secret}".encode()).decode()
 
 
+def uncounted(event: AuditEvent) -> None:
+    """Count nothing."""
+    del event
+
+
 @dataclass(slots=True)
 class World:
     """One user, one public client, and whatever a test adds."""
@@ -56,6 +63,8 @@ class World:
     finality: FakeFinality = field(default_factory=FakeFinality)
     user_id: UUID = field(default_factory=uuid4)
     grace: timedelta = GRACE
+    counted: Counted = uncounted
+    """Told of each event of a write."""
     clients: FakeClients = field(init=False)
     presented: FakePresentedTokens = field(init=False)
 
@@ -114,14 +123,15 @@ class World:
     def dispatcher(self) -> Dispatcher:
         """Wire what `__main__` wires."""
         randomness = SystemRandomness()
-        revocation = Revocation(self.store, self.finality)
+        grants = CountedGrants(self.store, self.counted)
+        revocation = Revocation(grants, self.finality)
         issuer = Issuer(ISSUER, timedelta(minutes=10), self.chain, randomness)
         return Dispatcher(
             ClientAuthentication(self.clients, FailureThrottle(time.monotonic, per_source=100), self.finality),
             {
                 GrantType.AUTHORIZATION_CODE: AuthorizationCodeGrant(
                     self.codes,
-                    self.store,
+                    grants,
                     revocation,
                     issuer,
                     randomness,
@@ -129,9 +139,16 @@ class World:
                     refresh_idle_lifetime=IDLE_LIFETIME,
                 ),
                 GrantType.REFRESH_TOKEN: RefreshTokenGrant(
-                    self.store, revocation, self.chain, issuer, idle_lifetime=IDLE_LIFETIME, grace=self.grace
+                    CountedFamilies(self.store, self.counted),
+                    revocation,
+                    self.chain,
+                    issuer,
+                    idle_lifetime=IDLE_LIFETIME,
+                    grace=self.grace,
                 ),
-                GrantType.CLIENT_CREDENTIALS: ClientCredentialsGrant(issuer, self.store),
+                GrantType.CLIENT_CREDENTIALS: ClientCredentialsGrant(
+                    issuer, CountedAccessTokens(self.store, self.counted)
+                ),
             },
             self.audit,
         )
