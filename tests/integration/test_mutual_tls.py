@@ -6,6 +6,7 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
+from cryptography.x509 import load_pem_x509_certificate
 
 from tallystick.authorize.v1 import authorization_code_pb2 as pb
 from tallystick.authorize.v1.authorization_code_pb2_grpc import AuthorizationCodeServiceStub
@@ -25,6 +26,7 @@ from tests.support.cluster_certificates import ClusterCertificates
 from tests.support.databases import Database
 from tests.support.flow import Visitor, redeem, refresh
 from tests.support.operator_client import Client, Resource, Scope
+from tests.support.scrape import scrape
 
 OF_AUTHORIZE = sorted(name for name in METHODS if name.startswith("/tallystick.authorize.") and name not in STREAMS)
 DENIED, UNAUTHENTICATED, UNAVAILABLE = (
@@ -82,6 +84,16 @@ async def test_the_whole_flow_works(
         assert client.introspect(token).active
     async with AsyncIntrospectionClient(target, **own, channel_credentials=files, timeout_seconds=10) as asynchronous:
         assert (await asynchronous.introspect(token)).active
+
+
+@pytest.mark.parametrize("service", ["authorize", "token", "introspect"])
+def test_prometheus_is_told_until_when(secured: Cluster, certificates: ClusterCertificates, service: str) -> None:
+    """Each service tells when its certificate ends, and nothing of its key."""
+    leaf = load_pem_x509_certificate(certificates.leaves[service].certificate.encode())
+    [replica] = secured.replicas(service)
+    told = scrape(replica)
+    assert told.samples["certificate_not_after_seconds"] == leaf.not_valid_after_utc.timestamp()
+    assert "spiffe" not in told.text
 
 
 @pytest.mark.parametrize("believed", [None, Authority("of the cluster")], ids=["plaintext", "another authority"])

@@ -187,6 +187,7 @@ def taken() -> Iterator[str]:
         ("introspect", "GRPC_LISTEN"),
         ("authorize", "HEALTH_LISTEN"),
         ("introspect", "HEALTH_LISTEN"),
+        ("token", "METRICS_LISTEN"),
     ],
 )
 def test_a_taken_port_is_named(cluster: Cluster, taken: str, service: str, name: str) -> None:

@@ -10,6 +10,7 @@
 - `pages`, `flow`: sign-in and consent without a browser, codes redeemed and tokens refreshed; `parallel` many at once;
 - `chromium`: a browser and what every page is looked at for, `redirect_target` where it is sent back to;
 - `node`: programs for Node.js;
+- `scrape`: what a service tells Prometheus;
 - `secrets_ledger`: what a run uses that is secret and what it leaves behind, `overheard` and `remains` where these come
   from, `secret_search` how the ones are looked for in the other;
 - `needs`: what a test cannot do without.

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from tallystick.runtime import client_address, request_id
 from tallystick.runtime.audit_event import AuditEvent, EventKind, Outcome
 from tallystick.runtime.audit_trail import INSERT_EVENTS, AuditTrail, event_values
+from tallystick.runtime.metrics.audit import AuditTrailState
 from tallystick.runtime.postgres import AsyncPostgres
 from tallystick.runtime.repeated_refusals import RepeatedRefusals
 from tests.support.databases import Database
@@ -168,3 +170,32 @@ async def test_without_a_partition_for_today_the_log_has_it(database: Database, 
             connection.execute(f"ALTER TABLE audit_events ATTACH PARTITION {partition} FOR VALUES IN ({row['day']})")
     assert [entry["reason"] for entry in logs if entry["event"] == "audit_event_lost"] == ["NoPartition"]
     assert details(database) == []
+
+
+def told(registry: CollectorRegistry) -> dict[str, float]:
+    """Return what Prometheus is told of a trail."""
+    return {
+        "".join(sample.labels.values()) or "waiting": sample.value
+        for metric in registry.collect()
+        for sample in metric.samples
+    }
+
+
+async def test_what_becomes_of_events_is_measured(postgres: AsyncPostgres) -> None:
+    """Events that were written, that the log alone has, and that were only counted; and how many wait meanwhile."""
+    trail, registry = AuditTrail(postgres, "authorize", RepeatedRefusals(time.monotonic, told=1)), CollectorRegistry()
+    AuditTrailState(registry, trail)
+    assert told(registry) == {"written": 0, "lost": 0, "only_counted": 0, "waiting": 0}
+    recording = [asyncio.create_task(trail.record(AuditEvent(EventKind.CONSENT_GIVEN))) for _ in range(3)]
+    # Each begins when the loop comes by for the first time.
+    await asyncio.sleep(0)
+    assert told(registry) == {"written": 0, "lost": 0, "only_counted": 0, "waiting": 3}
+    await asyncio.gather(*recording)
+    assert told(registry) == {"written": 3, "lost": 0, "only_counted": 0, "waiting": 0}
+    client_address.begin("192.0.2.99")
+    for number in range(3):
+        await trail.record(event(number))
+    assert (told(registry)["written"], told(registry)["only_counted"]) == (4, 2)
+    await trail.record(BAD)
+    assert told(registry) == {"written": 4, "lost": 1, "only_counted": 2, "waiting": 0}
+    await trail.close()

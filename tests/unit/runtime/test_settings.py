@@ -50,6 +50,8 @@ def test_a_missing_setting_is_named(name: str) -> None:
         ("HTTP_LISTEN", "::1:8080"),
         ("HTTP_LISTEN", "0.0.0.0:8080"),
         ("GRPC_LISTEN", "[::]:9080"),
+        ("METRICS_LISTEN", "9464"),
+        ("METRICS_LISTEN", "metrics.evil.example"),
         ("GRPC_LISTEN", "localhost.evil.example:9080"),
         ("POSTGRES_POOL_SIZE", "0"),
         ("POSTGRES_POOL_SIZE", "many"),
@@ -92,6 +94,12 @@ def test_plaintext_beyond_this_machine_must_be_allowed() -> None:
     with pytest.raises(SettingsError, match="ALLOW_PLAINTEXT"):
         Any.read(beyond)
     assert not Any.read(beyond | {"TALLYSTICK_ALLOW_PLAINTEXT": "true"}).http_listen.is_loopback
+
+
+def test_what_holds_no_secret_may_be_seen_beyond_this_machine() -> None:
+    """Health and metrics are plaintext by their nature, and whoever probes and scrapes is elsewhere."""
+    beyond = {"TALLYSTICK_HEALTH_LISTEN": "0.0.0.0:9085", "TALLYSTICK_METRICS_LISTEN": "0.0.0.0:9464"}
+    assert str(Any.read(ENOUGH | beyond).metrics_listen) == "0.0.0.0:9464"
 
 
 @pytest.mark.parametrize("issuer", ["https://issuer.example", "HTTPS://issuer.example"])
