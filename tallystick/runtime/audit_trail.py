@@ -7,6 +7,7 @@ nothing, and is told afterwards, in batches: a batch is whatever arrived while t
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from typing import LiteralString, TypeVar
 
@@ -151,7 +152,8 @@ class AuditTrail:
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((row, written))
         if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write_all())
+            # In no request's context: it goes on to write for others.
+            self._writer = asyncio.create_task(self._write_all(), context=Context())
         return written
 
     def _count_on(self) -> None:

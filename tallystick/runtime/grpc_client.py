@@ -102,7 +102,7 @@ class Neighbour:
         closing.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        """Close all channels."""
+        """Close the channel; a former one with a call in progress ends with that call."""
         await asyncio.gather(self._reached.current.channel.close(), *self._closing)
 
     async def __aenter__(self) -> Self:

@@ -9,10 +9,10 @@ from structlog.types import EventDict, Processor, WrappedLogger
 from tallystick.runtime import request_id
 
 
-def configure(service: str, level: str, *counted: Processor) -> None:
+def configure(service: str, level: str, *first: Processor) -> None:
     """Send structlog's and the standard library's records to standard output as JSON lines.
 
-    `counted` are given each of our own events, also those that the level leaves out.
+    `first` are given each of our own events, also those that the level leaves out.
     """
 
     def stamp(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -29,7 +29,7 @@ def configure(service: str, level: str, *counted: Processor) -> None:
     ]
     structlog.configure(
         processors=[
-            *counted,
+            *first,
             structlog.stdlib.filter_by_level,
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,

@@ -141,6 +141,9 @@ def _traces_endpoint(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query or parts.fragment:
         raise ValueError("must be a URL without path, such as http://collector:4317")
+    if "@" in parts.netloc:
+        # The exporter would repeat it in the log each time that it cannot send.
+        raise ValueError("must hold no user or password: let a collector of yours send them on")
     return url
 
 

@@ -1,7 +1,7 @@
 """Certificates for gRPC: read from PEM files, and tried before anybody uses them.
 
-A service's are tried by a TLS handshake with itself, in memory: it fails for whatever would fail a neighbour's, and
-tells what the certificate says of it.
+A service's are tried by a TLS handshake with itself, in memory, which tells what the certificate says of it. That is
+OpenSSL's, and takes kinds of keys that gRPC's library does not, so the kind is looked at as well.
 """
 
 import ssl
@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 _BOTH_SIDES = (ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER)
+
+# RSA, P-256 and P-384, as a certificate writes what kind of key it is for (RFC 3279 §2.3.1, RFC 5480 §2.1.1.1, DER).
+_KEYS_OF_GRPC = tuple(map(bytes.fromhex, ("06092a864886f70d010101", "06082a8648ce3d030107", "06052b81040022")))
 
 Verify = Callable[["Identity"], None]
 
@@ -144,6 +147,8 @@ def _shake_hands(client_context: ssl.SSLContext, server_context: ssl.SSLContext,
             pending.append(side)
         except ssl.SSLError as error:
             raise CertificateError(f"{certificate} is none that others accept: {_reason(error)}") from None
+    if not any(kind in (client.getpeercert(binary_form=True) or b"") for kind in _KEYS_OF_GRPC):
+        raise CertificateError(f"{certificate} is for a kind of key that gRPC does not take: use ECDSA P-256 or RSA")
     return _identity(client.getpeercert() or {})
 
 

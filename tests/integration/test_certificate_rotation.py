@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tallystick.resource import CertificateFiles, IntrospectionClient
+from tallystick.runtime.private_files import write_private
 from tests.support.authority import Authority, CertificateFolder
 from tests.support.cluster import SERVICES, Cluster, running_cluster
 from tests.support.cluster_certificates import ClusterCertificates
@@ -164,7 +165,7 @@ def test_certificates_are_replaced_under_load(secured: Cluster, certificates: Cl
         for rotation in range(1, ROTATIONS + 1):
             broken = {"authorize": "", "token": "no PEM", "introspect": certificates.authority.service("token").key}
             for service, text in broken.items():
-                certificates.folders[service].key.write_text(text)
+                write_private(certificates.folders[service].key, text)
             load.until(told(secured, "certificates_not_renewed", rotation, certificates))
             load.go_on()
             former = connections(secured)

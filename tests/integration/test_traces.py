@@ -120,8 +120,10 @@ def test_the_log_says_where_a_trace_is(world: World) -> None:
 def test_nothing_secret_goes_along(world: World) -> None:
     """Neither codes nor tokens, passwords, verifiers, states or queries are in any span (GEN-11)."""
     approval = sign_in_and_approve(world.cluster, world.client, world.cluster.operator.create_user())
-    tokens = redeem(world.cluster, approval).json()
-    world.collector.trace_with(("token", "POST /oauth2/token"), ("authorize", CHECK_CODE))
+    answer = redeem(world.cluster, approval)
+    tokens = answer.json()
+    asked = answer.headers["x-request-id"]
+    world.collector.trace_with(("token", "POST /oauth2/token"), ("authorize", CHECK_CODE), request_id=asked)
     sent = world.collector.sent.decode("utf-8", "replace")
     assert "GET /oauth2/authorize" in sent
     secret = [approval.code, approval.verifier, approval.state, tokens["access_token"], tokens["refresh_token"]]

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -16,6 +16,7 @@ from tallystick.runtime.private_files import write_private
 
 DAY = timedelta(days=1)
 LOCALHOST = (x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1")))
+Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 BOTH_USAGES = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
 
 
@@ -54,9 +55,10 @@ class Authority:
         usages: Sequence[x509.ObjectIdentifier] = BOTH_USAGES,
         begins: timedelta = -DAY / 2,
         ends: timedelta = DAY / 2,
+        key: Key | None = None,
     ) -> Leaf:
-        """Issue a certificate for names, from and until so long after now."""
-        key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+        """Issue a certificate for names and a key, a new one unless it is given, from and until so long after now."""
+        key, now = key or ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else [])
         builder = self._builder(subject, key, now + begins, now + ends)
         if names:
@@ -74,9 +76,7 @@ class Authority:
         """Issue what a service needs."""
         return self.issue(uri(f"spiffe://{trust_domain}/{service}"), *LOCALHOST)
 
-    def _builder(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, begins: datetime, ends: datetime
-    ) -> x509.CertificateBuilder:
+    def _builder(self, subject: x509.Name, key: Key, begins: datetime, ends: datetime) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
             .subject_name(subject)

@@ -62,15 +62,17 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
             self.spans += [SentSpan(service, span) for scope in resource.scope_spans for span in scope.spans]
         return trace_service_pb2.ExportTraceServiceResponse()
 
-    def trace_with(self, *wanted: tuple[str, str], trace_id: str = "") -> list[SentSpan]:
+    def trace_with(self, *wanted: tuple[str, str], trace_id: str = "", request_id: str = "") -> list[SentSpan]:
         """Return the last trace that has such spans, by service and name; wait until there is one."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline:
             for each in reversed(self.spans):
                 together = [span for span in self.spans if span.trace_id == each.trace_id]
-                if {(span.service.removeprefix("tallystick-"), span.name) for span in together} >= set(
-                    wanted
-                ) and trace_id in ("", each.trace_id):
+                if (
+                    {(span.service.removeprefix("tallystick-"), span.name) for span in together} >= set(wanted)
+                    and trace_id in ("", each.trace_id)
+                    and _is_of(each, request_id)
+                ):
                     return together
             time.sleep(_POLL_SECONDS)
         raise AssertionError(f"no trace has {wanted}, but {sorted({span.name for span in self.spans})}")
@@ -79,7 +81,7 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
 @contextmanager
 def running_collector() -> Iterator[Collector]:
     """Serve a collector on a free port."""
-    collector, server = Collector(), grpc.server(ThreadPoolExecutor(2))
+    collector, server = Collector(), grpc.server(ThreadPoolExecutor(1))
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)
     collector.endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
@@ -87,6 +89,10 @@ def running_collector() -> Iterator[Collector]:
         yield collector
     finally:
         server.stop(0).wait()
+
+
+def _is_of(span: SentSpan, request_id: str) -> bool:
+    return not request_id or span.attributes.get("tallystick.request_id") == request_id
 
 
 def _values(attributes: Iterable[KeyValue]) -> dict[str, object]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -16,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tallystick.runtime.tls import service_files
 from tallystick.tls.certificates import CertificateError, CertificateFiles
-from tests.support.authority import DAY, LOCALHOST, Authority, CertificateFolder, Leaf, uri
+from tests.support.authority import DAY, LOCALHOST, Authority, CertificateFolder, Key, Leaf, uri
 
 TOKEN = "spiffe://tallystick/token"
 
@@ -80,6 +81,29 @@ def test_a_certificate_out_of_its_time_is_refused(
     folder.hold(authority.issue(uri(TOKEN), begins=begins, ends=ends))
     with pytest.raises(CertificateError, match=said):
         files_of_token(folder).read()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [ec.generate_private_key(ec.SECP521R1()), ed25519.Ed25519PrivateKey.generate()],
+    ids=["P-521", "Ed25519"],
+)
+def test_a_key_that_grpc_does_not_take_is_refused(folder: CertificateFolder, authority: Authority, key: Key) -> None:
+    """OpenSSL takes it, and no call would come through."""
+    folder.hold(authority.issue(uri(TOKEN), *LOCALHOST, key=key))
+    with pytest.raises(CertificateError, match="a kind of key that gRPC does not take"):
+        files_of_token(folder).read()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(65537, 2048)],
+    ids=["P-384", "RSA"],
+)
+def test_keys_that_grpc_takes_are_taken(folder: CertificateFolder, authority: Authority, key: Key) -> None:
+    """P-256, which all others here are, P-384 and RSA."""
+    folder.hold(authority.issue(uri(TOKEN), *LOCALHOST, key=key))
+    assert files_of_token(folder).read().identity is not None
 
 
 @pytest.mark.parametrize("usage", [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
