@@ -1,0 +1,122 @@
+"""Every query of the dashboard, and every alert, asked of Debian's Prometheus about a system that lives through a lot."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.support.cluster import SERVICES, Cluster, running_cluster
+from tests.support.databases import Databases
+from tests.support.monitoring import alerts, dashboard_queries, write_rules
+from tests.support.prometheus import Prometheus, running_prometheus
+from tests.support.stores import PostgresServer, RedisServer
+from tests.support.traffic import Traffic
+
+pytestmark = [pytest.mark.long, pytest.mark.needs("prometheus"), pytest.mark.timeout(300)]
+
+TRAFFIC_SECONDS, FAULT_SECONDS, QUIET_SECONDS = 20.0, 6.0, 4.0
+AT_ONCE = 4
+WINDOW = {"$__rate_interval": "5s"}
+# A panel of these is empty while all is well, and to have it otherwise would take more than this test should do.
+EMPTY_WHILE_ALL_IS_WELL = {
+    "sum by (job) (tallystick_draining) > 0": "nothing drains at the moment of a scrape",
+}
+# What has come about by the end of the test without a wait of its own.
+FIRES = {"TallystickRefreshTheft", "TallystickCodeReplayed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A Prometheus, and between which moments (in seconds since 1970) something happened."""
+
+    prometheus: Prometheus
+    start: float
+    end: float
+
+
+@pytest.fixture(scope="module")
+def observed(
+    fragile_databases: Databases,
+    fragile_postgres: PostgresServer,
+    fragile_redis: RedisServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Observed]:
+    """Two replicas of introspect and one of each other, with traffic, then without each store, then with traffic."""
+    folder = tmp_path_factory.mktemp("observed")
+    settings = {"POSTGRES_POOL_SIZE": 2}
+    with (
+        fragile_databases.migrated() as database,
+        running_cluster(database, fragile_redis.url(), folder, introspect=2, settings=settings) as cluster,
+        running_prometheus(folder, jobs(cluster), write_rules(folder)) as prometheus,
+        Traffic(cluster) as traffic,
+    ):
+        start = time.time()
+        busy(traffic, TRAFFIC_SECONDS)
+        for store in (fragile_postgres, fragile_redis):
+            store.pause()
+            try:
+                busy(traffic, FAULT_SECONDS)
+            finally:
+                store.mend()
+            time.sleep(QUIET_SECONDS)
+        # A replica that starts looks for what is to be deleted.
+        cluster.token.stop()
+        cluster.token = cluster.start("token", {"METRICS_LISTEN": urlsplit(cluster.token.metrics_url).netloc})
+        busy(traffic, QUIET_SECONDS)
+        yield Observed(prometheus, start, time.time())
+
+
+def jobs(cluster: Cluster) -> dict[str, list[str]]:
+    """Return where each service can be scraped."""
+    return {
+        f"tallystick-{service}": [urlsplit(replica.metrics_url).netloc for replica in cluster.replicas(service)]
+        for service in SERVICES
+    }
+
+
+def busy(traffic: Traffic, seconds: float) -> None:
+    """Let several people do everything for so long, whatever comes of it."""
+    until = time.monotonic() + seconds
+
+    def live() -> None:
+        while time.monotonic() < until:
+            with suppress(AssertionError, httpx.HTTPError):
+                traffic.one_of_each()
+
+    with ThreadPoolExecutor(AT_ONCE) as people:
+        for person in [people.submit(live) for _ in range(AT_ONCE)]:
+            person.result()
+
+
+def test_every_query_of_the_dashboard_has_data(observed: Observed) -> None:
+    """Each is answered without an error, and with numbers unless it is known to be empty for a reason."""
+    empty = set()
+    for query in dashboard_queries():
+        expr = query.expr
+        for name, value in WINDOW.items():
+            expr = expr.replace(name, value)
+        if not observed.prometheus.range(expr, observed.start, observed.end):
+            empty.add(query.expr)
+    assert empty == EMPTY_WHILE_ALL_IS_WELL.keys()
+
+
+def test_every_label_of_a_legend_has_its_value(observed: Observed) -> None:
+    """No legend names a label that the query's answer has not."""
+    for query in dashboard_queries():
+        wanted = {part.partition("}}")[0] for part in query.legend.split("{{")[1:]}
+        expr = query.expr.replace("$__rate_interval", WINDOW["$__rate_interval"])
+        for series in observed.prometheus.range(expr, observed.start, observed.end, 5):
+            assert wanted <= series["metric"].keys(), query.panel
+
+
+def test_every_alert_can_be_asked(observed: Observed) -> None:
+    """Prometheus evaluates each rule without an error, and thefts that have happened are told."""
+    rules = {rule["name"]: rule for rule in observed.prometheus.rules()}
+    assert rules.keys() == {alert.name for alert in alerts()}
+    assert {name: rule["lastError"] for name, rule in rules.items() if rule["health"] != "ok"} == {}
+    assert {name for name in FIRES if rules[name]["state"] != "firing"} == set()
