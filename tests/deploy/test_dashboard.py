@@ -1,4 +1,4 @@
-"""Every query of the dashboard, and every alert, asked of Debian's Prometheus about a system that lives through a lot."""
+"""Every query of the dashboard and every alert, asked of Debian's Prometheus about a system that lives through a lot."""
 
 import time
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import grpc
 import httpx
 import pytest
 
@@ -26,6 +27,8 @@ WINDOW = {"$__rate_interval": "5s"}
 EMPTY_WHILE_ALL_IS_WELL = {
     "sum by (job) (tallystick_draining) > 0": "nothing drains at the moment of a scrape",
 }
+# Prometheus leaves a label without a value away.
+SOMETIMES_WITHOUT_VALUE = {"reason"}
 # What has come about by the end of the test without a wait of its own.
 FIRES = {"TallystickRefreshTheft", "TallystickCodeReplayed"}
 
@@ -85,8 +88,10 @@ def busy(traffic: Traffic, seconds: float) -> None:
 
     def live() -> None:
         while time.monotonic() < until:
-            with suppress(AssertionError, httpx.HTTPError):
-                traffic.one_of_each()
+            for step in traffic.steps():
+                # Without a store some of it cannot be done.
+                with suppress(AssertionError, httpx.HTTPError, grpc.RpcError, KeyError):
+                    step()
 
     with ThreadPoolExecutor(AT_ONCE) as people:
         for person in [people.submit(live) for _ in range(AT_ONCE)]:
@@ -111,7 +116,7 @@ def test_every_label_of_a_legend_has_its_value(observed: Observed) -> None:
         wanted = {part.partition("}}")[0] for part in query.legend.split("{{")[1:]}
         expr = query.expr.replace("$__rate_interval", WINDOW["$__rate_interval"])
         for series in observed.prometheus.range(expr, observed.start, observed.end, 5):
-            assert wanted <= series["metric"].keys(), query.panel
+            assert wanted - SOMETIMES_WITHOUT_VALUE <= series["metric"].keys(), query.panel
 
 
 def test_every_alert_can_be_asked(observed: Observed) -> None:

@@ -1,7 +1,7 @@
 """Everything that happens at a running system, once: what clients, people, resource servers and thieves do."""
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -47,7 +47,7 @@ class Traffic:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         operator = cluster.operator
-        self._user = operator.create_user()
+        self._user, self._forgetful = operator.create_user(), operator.create_user()
         group = operator.create_group(users=[self._user])
         self._api, self._resource, self._scope = operator.create_resource_server(services=(_SERVICE,), groups=(group,))
         self._app = operator.create_client(scopes=[self._scope])
@@ -59,6 +59,7 @@ class Traffic:
         )
         self._channel = grpc.insecure_channel(cluster.introspect.grpc_target)
         self._stub = IntrospectionServiceStub(self._channel)
+        self._known_token = self._robots_token()
 
     def close(self) -> None:
         """Close the channel."""
@@ -72,14 +73,22 @@ class Traffic:
     ) -> None:
         self.close()
 
+    def steps(self) -> Sequence[Callable[[], None]]:
+        """Return everything that can be done, good and bad."""
+        return (
+            self.code_flow_and_refresh,
+            self.a_race_and_a_lost_answer,
+            self.a_stolen_refresh_token,
+            self.a_stolen_code,
+            self.a_robot,
+            self.an_api_that_is_called,
+            self.refusals,
+        )
+
     def one_of_each(self) -> None:
-        """Do everything, good and bad."""
-        self.code_flow_and_refresh()
-        self.a_race_and_a_lost_answer()
-        self.a_stolen_refresh_token()
-        self.a_stolen_code()
-        self.client_credentials()
-        self.refusals()
+        """Do everything."""
+        for step in self.steps():
+            step()
 
     def code_flow_and_refresh(self) -> None:
         """Sign in, approve, redeem, refresh, ask about the tokens in every way, revoke, ask again."""
@@ -125,10 +134,13 @@ class Traffic:
         _good(redeem(self._cluster, approval))
         _refused(redeem(self._cluster, approval), httpx.codes.BAD_REQUEST)
 
-    def client_credentials(self) -> None:
+    def a_robot(self) -> None:
         """Issue a token to a client that acts for itself."""
-        form = {"grant_type": "client_credentials", "scope": self._scope.name}
-        self.questions(_good(self._token(self._robot, form))["access_token"])
+        self.questions(self._robots_token())
+
+    def an_api_that_is_called(self) -> None:
+        """Ask about a token that everybody has met before."""
+        self.questions(self._known_token)
 
     def refusals(self) -> None:
         """Be refused everywhere: with wrong secrets, passwords, clients and callers."""
@@ -146,7 +158,7 @@ class Traffic:
         with self._browser() as browser:
             page = browser.get(self._request(self._app).url)
             form = only_form(page.text)
-            typed = form.filled({"username": self._user.username, "password": "wrong"}, button="sign-in")
+            typed = form.filled({"username": self._forgetful.username, "password": "wrong"}, button="sign-in")
             headers = {"origin": self._cluster.issuer, "content-type": "application/x-www-form-urlencoded"}
             action = urljoin(str(page.url), form.action)
             again = browser.request(form.method, action, content=urlencode(typed), headers=headers)
@@ -165,6 +177,10 @@ class Traffic:
 
     def _new_tokens(self) -> Mapping[str, str]:
         return _good(redeem(self._cluster, sign_in_and_approve(self._cluster, self._app, self._user)))
+
+    def _robots_token(self) -> str:
+        form = {"grant_type": "client_credentials", "scope": self._scope.name}
+        return _good(self._token(self._robot, form))["access_token"]
 
     def _token(self, client: Client, form: Mapping[str, str]) -> httpx.Response:
         return post_token(self._cluster.token.http_url, client, form)
