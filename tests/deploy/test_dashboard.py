@@ -1,4 +1,4 @@
-"""Every query of the dashboard and every alert, asked of Debian's Prometheus about a system that lives through a lot."""
+"""Every query of the dashboard and every alert, asked of Debian's Prometheus about a system in trouble."""
 
 import time
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.cluster import SERVICES, Cluster, running_cluster
 from tests.support.databases import Databases
-from tests.support.monitoring import alerts, dashboard_queries, write_rules
+from tests.support.monitoring import RUNBOOKS, alerts, dashboard_queries, promql_of, write_rules
 from tests.support.prometheus import Prometheus, running_prometheus
 from tests.support.stores import PostgresServer, RedisServer
 from tests.support.traffic import Traffic
@@ -117,6 +117,13 @@ def test_every_label_of_a_legend_has_its_value(observed: Observed) -> None:
         expr = query.expr.replace("$__rate_interval", WINDOW["$__rate_interval"])
         for series in observed.prometheus.range(expr, observed.start, observed.end, 5):
             assert wanted - SOMETIMES_WITHOUT_VALUE <= series["metric"].keys(), query.panel
+
+
+def test_every_query_of_a_runbook_can_be_asked(observed: Observed) -> None:
+    """Whoever is woken can paste each line as it stands."""
+    for page in RUNBOOKS.glob("*.md"):
+        for expr in promql_of(page):
+            observed.prometheus.range(expr, observed.start, observed.end)
 
 
 def test_every_alert_can_be_asked(observed: Observed) -> None:

@@ -13,11 +13,19 @@ import yaml
 
 from tests.support.cluster import SERVICES, Cluster
 from tests.support.environment import ROOT
-from tests.support.monitoring import ALERTS_TEST, alerts, dashboard, dashboard_queries, metrics_in, write_rules
+from tests.support.monitoring import (
+    ALERTS_TEST,
+    RUNBOOKS,
+    alerts,
+    dashboard,
+    dashboard_queries,
+    metrics_in,
+    promql_of,
+    write_rules,
+)
 from tests.support.scrape import Scrape, scrape
 from tests.support.traffic import Traffic
 
-RUNBOOKS = ROOT / "docs" / "runbooks"
 PAGE = ROOT / "docs" / "metrics.md"
 SECTIONS = ("## What it means", "## What users feel", "## First look", "## Cures")
 # | `metric` | type | labels | services | question |
@@ -133,7 +141,7 @@ def test_runbooks_ask_for_what_is_exported(exported: Exported) -> None:
     names = {alert.name for alert in alerts()}
     for page in RUNBOOKS.glob("*.md"):
         text = page.read_text()
-        asked = {name for block in re.findall(r"```promql\n(.*?)```", text, re.DOTALL) for name in metrics_in(block)}
+        asked = {name for expr in promql_of(page) for name in metrics_in(expr)}
         assert asked - MADE_BY_PROMETHEUS <= there, page.name
         assert set(re.findall(r"\bTallystick[A-Z]\w+", text)) <= names, page.name
 

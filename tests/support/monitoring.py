@@ -12,9 +12,11 @@ from tests.support.environment import ROOT
 
 FOLDER = ROOT / "deploy" / "monitoring"
 DASHBOARD, ALERTS, ALERTS_TEST = (FOLDER / name for name in ("dashboard.json", "alerts.yaml", "alerts_test.yaml"))
+RUNBOOKS = ROOT / "docs" / "runbooks"
 RULES = "rules.yaml"
 """By which name alerts_test.yaml finds the rule file."""
 
+_PROMQL = re.compile(r"```promql\n(.*?)```", re.DOTALL)
 _METRIC = re.compile(r"\b(?:(?:tallystick|process|python)_[a-z_]+|up)\b")
 _STRING = re.compile(r'"[^"]*"')
 
@@ -76,3 +78,8 @@ def write_rules(folder: Path) -> Path:
 def metrics_in(expr: str) -> set[str]:
     """Return the names of the metrics that an expression asks for."""
     return set(_METRIC.findall(_STRING.sub('""', expr)))
+
+
+def promql_of(page: Path) -> list[str]:
+    """Return the queries of a page, one from each line of its blocks."""
+    return [line for block in _PROMQL.findall(page.read_text()) for line in block.splitlines()]

@@ -73,6 +73,13 @@ class Traffic:
     ) -> None:
         self.close()
 
+    def words(self) -> tuple[str, ...]:
+        """Return what its people and clients send and are known by."""
+        clients = [self._api, self._app, self._robot]
+        names = [client.client_id for client in clients] + [client.name for client in clients]
+        users = [self._user.username, self._forgetful.username, self._user.user_id]
+        return (*names, *users, self._scope.name, self._resource.identifier, self._known_token)
+
     def steps(self) -> Sequence[Callable[[], None]]:
         """Return everything that can be done, good and bad."""
         return (
