@@ -39,11 +39,6 @@ class Prometheus:
         ]
         return [each for each in numbers if each["values"]]
 
-    def vector(self, expr: str) -> list[Series]:
-        """Return what a query gives now."""
-        found: list[Series] = self._asked("query", {"query": expr})["result"]
-        return found
-
     def rules(self) -> list[Series]:
         """Return every rule with its health and state."""
         return [rule for group in self._asked("rules", {})["groups"] for rule in group["rules"]]
