@@ -6,8 +6,6 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from redis.asyncio import Redis
-
 from services.authorize.account import Account
 from services.authorize.adapters.argon2_passwords import Argon2Passwords
 from services.authorize.adapters.leased_directories import LeasedClients, LeasedResources
@@ -96,7 +94,9 @@ async def serve_authorize() -> None:
         passwords = resources.enter_context(Argon2Passwords())
         watch_passwords(metrics.registry, passwords)
         follower = await resources.enter_async_context(
-            AsyncFollower(settings.postgres_dsn.get_secret_value(), name=settings.service)
+            AsyncFollower(
+                settings.postgres_dsn.get_secret_value(), name=settings.service, prepare=settings.postgres_prepare
+            )
         )
         metrics.watch_lease(lambda: follower.view)
         known_log = Log(lambda: follower.view, boot_seconds, postgres.renew)
@@ -194,12 +194,13 @@ def _services(callers_file: Path | None) -> ServiceCredentials:
 
 async def _stores(
     settings: AuthorizeSettings, metrics: ServiceMetrics, traces: Traces, resources: AsyncExitStack
-) -> tuple[AsyncPostgres, Redis]:
+) -> tuple[AsyncPostgres, redis.RedisClient]:
     """Connect to both stores; return once they answer."""
     postgres = AsyncPostgres(
         settings.postgres_dsn.get_secret_value(),
         name=settings.service,
         size=settings.postgres_pool_size,
+        prepare=settings.postgres_prepare,
         traces=traces,
     )
     resources.push_async_callback(postgres.close)

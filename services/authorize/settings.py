@@ -31,7 +31,8 @@ class AuthorizeSettings(Settings):
     grpc_mutual_listen: Listen = ListenAddress(host="127.0.0.1", port=9180)
     """Where gRPC is served to other services with mutual TLS; only with TLS."""
     redis_url: SecretStr
-    """Where codes, interactions and login sessions are kept; the same for all replicas of authorize."""
+    """Where codes, interactions and login sessions are kept, the same for all replicas: a server, the master that
+    Sentinels name, or a cluster."""
     token_url: BaseUrl | None = None
     """The public base URL of token, for the metadata; the issuer when it is not set."""
     introspect_url: BaseUrl | None = None

@@ -1,61 +1,130 @@
 """Redis: one client with short timeouts, and its errors as `Unavailable`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
+from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, SSLConnection
+from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError, RedisError
 
 from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.log import logger
-from tallystick.runtime.settings import PREFIX, SettingsError
+from tallystick.runtime.redis_address import RedisAddress, RedisKind
 
 _TIMEOUT_SECONDS = 2.0
+_CALL_SECONDS = 5.0
+# Another one is asked then.
+_SENTINEL_SECONDS = 0.5
 _MAX_CONNECTIONS = 100
+# How often a cluster is asked anew who has a key, when whoever had it is away.
+_CLUSTER_ATTEMPTS = 3
 _START_SECONDS = 15.0
 _PAUSE_SECONDS = 0.2
+# Nobody writes it: whoever looks for it finds out whether keys can be looked for.
+_ANY_KEY = "tallystick:ready"
 
-_EXPECTED = "give redis://[user:password@]host[:port][/database], the password percent-encoded"
 UNREACHABLE = "Redis cannot be reached: check TALLYSTICK_REDIS_URL and that Redis is running"
 
+RedisClient = Redis | RedisCluster
+"""What adapters talk to. The keys of one script or transaction share a hash tag, so that a cluster has them in one."""
 
-def connect(url: str) -> Redis:
+
+def connect(url: str) -> RedisClient:
     """Return a client, which connects when first used; raise `SettingsError` for a URL that is not Redis's."""
-    try:
-        if urlsplit(url).scheme not in {"redis", "rediss"}:
-            raise SettingsError(f"{PREFIX}REDIS_URL must begin with redis:// or rediss://")
-        pool = BlockingConnectionPool.from_url(
-            url,
-            # Who finds all in use waits for one, rather than being refused at once.
-            max_connections=_MAX_CONNECTIONS,
-            timeout=_TIMEOUT_SECONDS,
-            client_name="tallystick.authorize",
-            socket_timeout=_TIMEOUT_SECONDS,
-            socket_connect_timeout=_TIMEOUT_SECONDS,
-            # A connection that the server has dropped meanwhile is replaced once; nothing here repeats a command that
-            # may have been carried out with effect, as every write is of its own key or reports who won. Only a count
-            # of attempts may be off by one until it is forgotten: too high taken twice, too low taken back twice.
-            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-            health_check_interval=15,
-        )
-    except ValueError:
-        # What the driver says may hold a part of the password.
-        raise SettingsError(f"{PREFIX}REDIS_URL cannot be read: {_EXPECTED}") from None
-    return Redis.from_pool(pool)
+    address = RedisAddress.parse(url)
+    options: dict[str, Any] = {
+        **address.options,
+        "client_name": "tallystick.authorize",
+        "socket_timeout": _TIMEOUT_SECONDS,
+        "socket_connect_timeout": _TIMEOUT_SECONDS,
+        "health_check_interval": 15,
+    }
+    match address.kind:
+        case RedisKind.SERVER:
+            return Redis.from_pool(_pool_of_server(address, options))
+        case RedisKind.SENTINEL:
+            return Redis.from_pool(_pool_of_master(address, options))
+        case RedisKind.CLUSTER:
+            return _PatientCluster(
+                startup_nodes=[ClusterNode(host, port) for host, port in address.hosts],
+                # What the URL names stays what is asked for the others: a name outlives the addresses behind it.
+                dynamic_startup_nodes=False,
+                max_connections=_MAX_CONNECTIONS,
+                retry=Retry(NoBackoff(), _CLUSTER_ATTEMPTS),
+                **options,
+            )
 
 
-async def wait_until_ready(client: Redis) -> None:
+def _patient(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **options,
+        # Who finds all in use waits for one, rather than being refused at once.
+        "max_connections": _MAX_CONNECTIONS,
+        "timeout": _TIMEOUT_SECONDS,
+        # A connection that the server has dropped meanwhile is replaced once, and so is one to a server that takes no
+        # writes any more; nothing here repeats a command that may have been carried out with effect, as every write is
+        # of its own key or reports who won. Only a count of attempts may be off by one until it is forgotten: too high
+        # taken twice, too low taken back twice.
+        "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError, ReadOnlyError)),
+    }
+
+
+def _pool_of_server(address: RedisAddress, options: dict[str, Any]) -> BlockingConnectionPool:
+    [(host, port)] = address.hosts
+    if options.pop("ssl", False):
+        options["connection_class"] = SSLConnection
+    return BlockingConnectionPool(host=host, port=port, **_patient(options))
+
+
+def _pool_of_master(address: RedisAddress, options: dict[str, Any]) -> "_MasterPool":
+    sentinels = Sentinel(  # type: ignore[no-untyped-call]  # the driver does not say
+        address.hosts,
+        sentinel_kwargs={
+            **address.sentinel_options,
+            "client_name": "tallystick.authorize",
+            "socket_timeout": _SENTINEL_SECONDS,
+            "socket_connect_timeout": _SENTINEL_SECONDS,
+            "retry": Retry(NoBackoff(), 0),
+        },
+    )
+    return _MasterPool(address.master, sentinels, **_patient(options))  # type: ignore[no-untyped-call]  # the same
+
+
+class _MasterPool(SentinelConnectionPool, BlockingConnectionPool):
+    """Connections to whichever server the Sentinels call the master when one is opened."""
+
+    async def aclose(self) -> None:
+        """Close every connection, those to the Sentinels too."""
+        await super().aclose()
+        await self.sentinel_manager.aclose()
+
+
+class _PatientCluster(RedisCluster):
+    """A cluster's client that lets commands wait for one another, where its own pools refuse what is too much."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._places = asyncio.Semaphore(_MAX_CONNECTIONS)
+
+    async def execute_command(self, *arguments: Any, **options: Any) -> Any:
+        """Send one command to the node that has its keys."""
+        async with self._places:
+            return await super().execute_command(*arguments, **options)
+
+
+async def wait_until_ready(client: RedisClient) -> None:
     """Return when Redis answers; raise `Unavailable` when it has not after fifteen seconds."""
     try:
         async with asyncio.timeout(_START_SECONDS):
             while True:
                 try:
-                    await client.ping()
+                    await client.exists(_ANY_KEY)
                 except (RedisError, OSError):
                     await asyncio.sleep(_PAUSE_SECONDS)
                 else:
@@ -66,9 +135,10 @@ async def wait_until_ready(client: Redis) -> None:
 
 @asynccontextmanager
 async def translated() -> AsyncIterator[None]:
-    """Turn Redis's troubles into `Unavailable`."""
+    """Turn Redis's troubles into `Unavailable`, and bound how long it may take to find out whom to ask."""
     try:
-        yield
+        async with asyncio.timeout(_CALL_SECONDS):
+            yield
     except (RedisError, OSError, TimeoutError) as error:
         logger(__name__).warning("redis_unavailable", error=type(error).__name__)
         raise Unavailable("Redis cannot be asked now") from error

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from redis.asyncio import Redis
-
 from services.authorize.model import AttemptCounter, ExhaustedCounter
-from tallystick.runtime.redis import translated
+from tallystick.runtime.redis import RedisClient, translated
 
 _MILLISECONDS = 1000
 
@@ -40,7 +38,7 @@ end
 class RedisAttempts:
     """Implements `AttemptCounts`."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self._add = redis.register_script(_ADD)
         self._take_back = redis.register_script(_TAKE_BACK)
 

@@ -1,21 +1,22 @@
 """How often a code challenge was used, counted in Redis."""
 
-from redis.asyncio import Redis
+from tallystick.runtime.redis import RedisClient, translated
 
-from tallystick.runtime.redis import translated
+# Counts one more. ARGV: the lifetime of a new key, in seconds, which no later use prolongs.
+_COUNT = """
+redis.call('SET', KEYS[1], '0', 'EX', ARGV[1], 'NX')
+return redis.call('INCR', KEYS[1])
+"""
 
 
 class RedisChallengeUses:
     """Implements `ChallengeUses`."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+    def __init__(self, redis: RedisClient) -> None:
+        self._count = redis.register_script(_COUNT)
 
     async def count(self, digest: bytes, *, seconds: int) -> int:
         """Count one more use; a window begins with its first, and no later one prolongs it."""
-        key = f"tallystick:challenge:{digest.hex()}"
-        async with translated(), self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.set(key, 0, ex=seconds, nx=True)
-            pipeline.incr(key)
-            uses: int = (await pipeline.execute())[1]
+        async with translated():
+            uses: int = await self._count(keys=[f"tallystick:challenge:{digest.hex()}"], args=[seconds])
         return uses

@@ -1,10 +1,8 @@
 """What codes stand for, in Redis, under the id of the code. Redis drops them when their time is over."""
 
-from redis.asyncio import Redis
-
 from services.authorize.adapters.json_record import JsonRecord
 from services.authorize.model import IssuedCode
-from tallystick.runtime.redis import translated
+from tallystick.runtime.redis import RedisClient, translated
 
 _RECORD = JsonRecord(IssuedCode)
 
@@ -12,7 +10,7 @@ _RECORD = JsonRecord(IssuedCode)
 class RedisCodes:
     """Implements `CodeStore`."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
 
     async def put(self, code: IssuedCode, *, seconds: int) -> None:

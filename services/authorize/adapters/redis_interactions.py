@@ -1,10 +1,8 @@
 """Requests that wait for a person's answer, in Redis, under the digest of their id."""
 
-from redis.asyncio import Redis
-
 from services.authorize.adapters.json_record import JsonRecord
 from services.authorize.request import Interaction
-from tallystick.runtime.redis import translated
+from tallystick.runtime.redis import RedisClient, translated
 
 _RECORD = JsonRecord(Interaction)
 
@@ -12,7 +10,7 @@ _RECORD = JsonRecord(Interaction)
 class RedisInteractions:
     """Implements `InteractionStore`."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
 
     async def put(self, digest: bytes, interaction: Interaction, *, seconds: int) -> None:

@@ -1,14 +1,12 @@
 """From where accounts have been signed in to, in Redis."""
 
-from redis.asyncio import Redis
-
-from tallystick.runtime.redis import translated
+from tallystick.runtime.redis import RedisClient, translated
 
 
 class RedisKnownPlaces:
     """Implements `KnownPlaces`."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
 
     async def remember(self, digest: bytes, epoch: int, *, seconds: int) -> None:

@@ -1,10 +1,8 @@
 """Login sessions, in Redis, under the digest of the cookie's value."""
 
-from redis.asyncio import Redis
-
 from services.authorize.adapters.json_record import JsonRecord
 from services.authorize.model import Session
-from tallystick.runtime.redis import translated
+from tallystick.runtime.redis import RedisClient, translated
 
 _RECORD = JsonRecord(Session)
 
@@ -12,7 +10,7 @@ _RECORD = JsonRecord(Session)
 class RedisSessions:
     """Implements `SessionStore`."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
 
     async def put(self, digest: bytes, session: Session, *, seconds: int) -> None:
