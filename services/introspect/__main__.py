@@ -66,11 +66,21 @@ async def serve_introspect() -> None:
         resources.callback(traces.close)
         resources.enter_context(metrics.exposed())
         postgres = resources.enter_context(
-            closing(SyncPostgres(dsn, name=settings.service, size=settings.postgres_pool_size, traces=traces))
+            closing(
+                SyncPostgres(
+                    dsn,
+                    name=settings.service,
+                    size=settings.postgres_pool_size,
+                    prepare=settings.postgres_prepare,
+                    traces=traces,
+                )
+            )
         )
         metrics.watch_pool(lambda: postgres.stats)
         postgres.open()
-        follower = resources.enter_context(closing(Follower(dsn, name=settings.service)))
+        follower = resources.enter_context(
+            closing(Follower(dsn, name=settings.service, prepare=settings.postgres_prepare))
+        )
         metrics.watch_lease(lambda: follower.view)
         follower.start()
         answers = AnswerCounts(metrics.registry)

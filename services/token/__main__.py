@@ -92,6 +92,7 @@ async def main() -> None:
             settings.postgres_dsn.get_secret_value(),
             name=settings.service,
             size=settings.postgres_pool_size,
+            prepare=settings.postgres_prepare,
             traces=traces,
         )
         resources.push_async_callback(postgres.close)
@@ -109,7 +110,9 @@ async def main() -> None:
         metrics.watch_audit(trail)
         await _keep_up(settings, postgres, metrics, resources)
         follower = await resources.enter_async_context(
-            AsyncFollower(settings.postgres_dsn.get_secret_value(), name=settings.service)
+            AsyncFollower(
+                settings.postgres_dsn.get_secret_value(), name=settings.service, prepare=settings.postgres_prepare
+            )
         )
         metrics.watch_lease(lambda: follower.view)
         wait = metrics.measured(RevocationWait(postgres))

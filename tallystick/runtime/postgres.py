@@ -40,6 +40,7 @@ _START_SECONDS = 15.0
 # else stay away for as long again as the server was.
 _RECONNECT_SECONDS = 1.0
 _MAX_LIFETIME_SECONDS = 1800.0
+_PREPARED_AFTER = 5
 
 # Makes a transaction wait for the synchronous standby at its end, if there is to be one, whatever else is in it.
 CONFIRMED: LiteralString = "SELECT" + CONFIRM
@@ -64,10 +65,11 @@ class NoPartition(Unavailable):
 class AsyncPostgres:
     """A pool for the asynchronous services; rows come as dictionaries.
 
-    Every statement has a deadline on the server, and checkout and statements together have one here.
+    Every statement has a deadline on the server, and checkout and statements together have one here. Unless told not to
+    `prepare`, those that are run often are prepared.
     """
 
-    def __init__(self, dsn: str, *, name: str, size: int, traces: Traces = NO_TRACES) -> None:
+    def __init__(self, dsn: str, *, name: str, size: int, prepare: bool = True, traces: Traces = NO_TRACES) -> None:
         self._traces = traces
         self._looking: asyncio.Task[None] | None = None
         self._pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
@@ -78,7 +80,7 @@ class AsyncPostgres:
             timeout=_CHECKOUT_SECONDS,
             max_lifetime=_MAX_LIFETIME_SECONDS,
             check=self._checked,
-            kwargs={"row_factory": dict_row, "autocommit": True},
+            kwargs={"row_factory": dict_row, "autocommit": True, "prepare_threshold": prepared_after(prepare=prepare)},
             connection_class=AbandoningConnection,
         )
 
@@ -197,7 +199,7 @@ def _undoubted(connection: AsyncConnection[DictRow]) -> Iterator[None]:
 class SyncPostgres:
     """A pool for the synchronous service, which only looks things up: whoever asks has little patience."""
 
-    def __init__(self, dsn: str, *, name: str, size: int, traces: Traces = NO_TRACES) -> None:
+    def __init__(self, dsn: str, *, name: str, size: int, prepare: bool = True, traces: Traces = NO_TRACES) -> None:
         self._traces = traces
         self._looking: Thread | None = None
         self._pool: ConnectionPool[Connection[DictRow]] = ConnectionPool(
@@ -208,7 +210,7 @@ class SyncPostgres:
             timeout=_CHECKOUT_SECONDS,
             max_lifetime=_MAX_LIFETIME_SECONDS,
             check=self._checked,
-            kwargs={"row_factory": dict_row, "autocommit": True},
+            kwargs={"row_factory": dict_row, "autocommit": True, "prepare_threshold": prepared_after(prepare=prepare)},
             connection_class=ImpatientConnection,
         )
 
@@ -272,6 +274,11 @@ class SyncPostgres:
 
 
 UNREACHABLE = "the database cannot be reached: check TALLYSTICK_POSTGRES_DSN and that PostgreSQL is running"
+
+
+def prepared_after(*, prepare: bool) -> int | None:
+    """Return how often a statement is run before it is prepared, as the driver has it; None for never."""
+    return _PREPARED_AFTER if prepare else None
 
 
 def conninfo(dsn: str, name: str, options: str = "") -> str:

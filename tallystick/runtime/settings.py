@@ -49,6 +49,7 @@ KNOWN = frozenset(
         "PARTITION_DSN",
         "POSTGRES_DSN",
         "POSTGRES_POOL_SIZE",
+        "POSTGRES_PREPARE",
         "QUESTIONS_PER_CALLER",
         "REDIS_URL",
         "REFRESH_GRACE_SECONDS",
@@ -186,6 +187,8 @@ class Settings(BaseModel):
     """The shared database, with this service's role."""
     postgres_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     """Connections at the most."""
+    postgres_prepare: bool = True
+    """Whether statements that are run often are prepared; a pooler in transaction mode may not know them again."""
     tls_cert_file: Path | None = None
     """This service's certificate and its chain, for gRPC over TLS."""
     tls_key_file: Path | None = None

@@ -47,6 +47,7 @@ _CHECKS: Mapping[str, Callable[[], bool]] = {
     "kubectl": lambda: shutil.which("kubectl") is not None,
     "nginx": lambda: shutil.which("nginx") is not None,
     "node": _node_is_ready,
+    "pgbouncer": lambda: shutil.which("pgbouncer") is not None,
     "prometheus": lambda: shutil.which("prometheus") is not None and shutil.which("promtool") is not None,
 }
 

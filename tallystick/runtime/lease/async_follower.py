@@ -13,7 +13,7 @@ from tallystick.runtime.lease.follower import POLLING, RETRY_SECONDS, AnswerInDo
 from tallystick.runtime.lease.log import POLL_SECONDS, READ_LOG, poll_of, poll_values
 from tallystick.runtime.lease.view import View, after_poll
 from tallystick.runtime.log import logger
-from tallystick.runtime.postgres import conninfo
+from tallystick.runtime.postgres import conninfo, prepared_after
 from tallystick.runtime.postgres_connections import LookingConnection
 
 _log = logger(__name__)
@@ -22,8 +22,9 @@ _log = logger(__name__)
 class AsyncFollower:
     """Keeps a `view` of the log. While Postgres cannot be asked the view stays, and its lease runs out."""
 
-    def __init__(self, dsn: str, *, name: str, clock: Callable[[], float] = boot_seconds) -> None:
+    def __init__(self, dsn: str, *, name: str, prepare: bool = True, clock: Callable[[], float] = boot_seconds) -> None:
         self._conninfo = conninfo(dsn, f"{name}.log", POLLING)
+        self._prepared_after = prepared_after(prepare=prepare)
         self._clock = clock
         self._view = View()
         self._following = False
@@ -57,7 +58,9 @@ class AsyncFollower:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow_on_one_connection(self) -> None:
-        connection = await LookingConnection.connect(self._conninfo, autocommit=True, row_factory=dict_row)
+        connection = await LookingConnection.connect(
+            self._conninfo, autocommit=True, row_factory=dict_row, prepare_threshold=self._prepared_after
+        )
         async with connection:
             notices: list[Diagnostic] = []
             connection.add_notice_handler(notices.append)

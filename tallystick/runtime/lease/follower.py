@@ -11,7 +11,7 @@ from tallystick.boot_clock import boot_seconds
 from tallystick.runtime.lease.log import POLL_SECONDS, READ_LOG, poll_of, poll_values
 from tallystick.runtime.lease.view import View, after_poll
 from tallystick.runtime.log import logger
-from tallystick.runtime.postgres import conninfo
+from tallystick.runtime.postgres import conninfo, prepared_after
 from tallystick.runtime.postgres_connections import ImpatientConnection
 
 POLLING = "-c statement_timeout=1000 -c lock_timeout=1000 -c synchronous_commit=on"
@@ -30,8 +30,9 @@ class AnswerInDoubt(Exception):
 class Follower:
     """Keeps a `view` of the log. While Postgres cannot be asked the view stays, and its lease runs out."""
 
-    def __init__(self, dsn: str, *, name: str, clock: Callable[[], float] = boot_seconds) -> None:
+    def __init__(self, dsn: str, *, name: str, prepare: bool = True, clock: Callable[[], float] = boot_seconds) -> None:
         self._conninfo = conninfo(dsn, f"{name}.log", POLLING)
+        self._prepared_after = prepared_after(prepare=prepare)
         self._clock = clock
         self._view = View()
         self._stopping = Event()
@@ -72,7 +73,9 @@ class Follower:
                 self._stopping.wait(RETRY_SECONDS)
 
     def _connected(self) -> psycopg.Connection[DictRow]:
-        return ImpatientConnection.connect(self._conninfo, autocommit=True, row_factory=dict_row)
+        return ImpatientConnection.connect(
+            self._conninfo, autocommit=True, row_factory=dict_row, prepare_threshold=self._prepared_after
+        )
 
     def _poll(self, connection: psycopg.Connection[DictRow], notices: Sequence[Diagnostic]) -> bool:
         """Read the log once; tell whether there is more of it."""
