@@ -34,11 +34,15 @@ ON CONFLICT ON CONSTRAINT operators_pkey DO NOTHING RETURNING name
 """
 
 
+class OperatorEnded(PrivateFileError):
+    """The file holds the credential of an operator that was deleted or has expired."""
+
+
 def ensure_first_operator(dsn: str, file: Path) -> bool:
     """See to it that a file holds the credential of a working operator; tell whether the operator was made just now.
 
-    Raise `PrivateFileError` when the file holds something else, or the first operator was made before and the file is
-    gone; `psycopg.Error` when the database refuses.
+    Raise `OperatorEnded` when that operator is no more, another `PrivateFileError` when the file holds something else,
+    or the first operator was made before and the file is gone; `psycopg.Error` when the database refuses.
     """
     with psycopg.connect(dsn, connect_timeout=_CONNECT_SECONDS) as connection:
         connection.execute(TAKE_TURNS, {"lock": _LOCK})
@@ -47,7 +51,7 @@ def ensure_first_operator(dsn: str, file: Path) -> bool:
         known = connection.execute(FIND_CREDENTIAL, {"digest": digest(credential)}).fetchone()
         if known is not None:
             if not known[0]:
-                raise PrivateFileError(f"{file} holds a credential that was deleted or has expired: name another file")
+                raise OperatorEnded(f"{file} holds a credential that was deleted or has expired: name another file")
             return False
         added = connection.execute(ADD_FIRST, {"name": NAME, "digest": digest(credential)}).fetchone()
         if added is None:

@@ -112,6 +112,16 @@ BROKEN: list[tuple[Rule, str, Mutation]] = [
         "base",
         spec("Deployment", "tallystick-token", lambda its: its.update(replicas=3)),
     ),
+    (
+        replicas.postgres_has_connections_for_all,
+        PRODUCTION,
+        spec("HorizontalPodAutoscaler", "tallystick-token", lambda its: its.update(maxReplicas=40)),
+    ),
+    (
+        replicas.postgres_has_connections_for_all,
+        PRODUCTION,
+        spec("Cluster", "tallystick-postgres", lambda its: its["postgresql"].pop("parameters")),
+    ),
     (replicas.one_master_of_replicas, "base", remove("HorizontalPodAutoscaler", "tallystick-token")),
     (
         replicas.one_master_of_replicas,

@@ -93,8 +93,6 @@ def _configuration(database: Database, folder: Path, port: int) -> str:
         r"^max_prepared_statements = .*": "",
         r"^default_pool_size = .*": f"default_pool_size = {SERVER_CONNECTIONS}",
         r"^server_tls_sslmode = .*": "server_tls_sslmode = disable",
-        # Before 1.20 it does not look into `options`, but at the name.
-        r"^ignore_startup_parameters = (.*)": r"ignore_startup_parameters = options, \1",
     }
     for pattern, replacement in replaced.items():
         text, count = re.subn(pattern, replacement, text, flags=re.MULTILINE)

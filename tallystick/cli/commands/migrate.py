@@ -14,7 +14,7 @@ from tallystick.runtime.private_files import PrivateFileError
 from tallystick.runtime.settings import PREFIX, SettingsError, read_secret_file
 from tallystick.schema import migrate as schema
 from tallystick.schema import revision
-from tallystick.schema.first_operator import NAME, ensure_first_operator
+from tallystick.schema.first_operator import NAME, OperatorEnded, ensure_first_operator
 from tallystick.schema.logins import NoLogin, give_logins
 from tallystick.schema.revocation_wait import LONGEST_MS, set_revocation_wait
 
@@ -58,8 +58,8 @@ def migrate(operator_file: Path | None, wait: bool, revocation_wait: int | None,
         if logins:
             roles = give_logins(dsn, {f"--login {path}": read_secret_file(f"--login {path}", path) for path in logins})
             click.echo(f"may sign in: {', '.join(roles)}")
-        if operator_file is not None and ensure_first_operator(dsn, operator_file):
-            click.echo(f"operator {NAME} is made, its credential is in {operator_file}")
+        if operator_file is not None:
+            click.echo(_first_operator(dsn, operator_file))
         if revocation_wait is not None:
             set_revocation_wait(dsn, revocation_wait)
             click.echo(f"a revocation takes {revocation_wait} ms")
@@ -67,6 +67,15 @@ def migrate(operator_file: Path | None, wait: bool, revocation_wait: int | None,
         raise CommandFailed(str(error)) from None
     except psycopg.Error as error:
         raise CommandFailed(database_problem(error)) from None
+
+
+def _first_operator(dsn: str, file: Path) -> str:
+    """See to the first operator, and tell of it; one that was deleted stays so, and a Job is no failure for that."""
+    try:
+        made = ensure_first_operator(dsn, file)
+    except OperatorEnded:
+        return f"the operator whose credential is in {file} was deleted or has expired, and stays so"
+    return f"operator {NAME} is made, its credential is in {file}" if made else f"operator {NAME} is there"
 
 
 def migrated(dsn: str) -> str:

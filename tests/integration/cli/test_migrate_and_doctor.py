@@ -113,6 +113,22 @@ def test_a_lost_or_foreign_file_is_refused(databases: Databases, tmp_path: Path)
         assert len(operators(database)) == 1
 
 
+def test_a_deleted_operator_stays_deleted(databases: Databases, tmp_path: Path) -> None:
+    """Whoever runs the migration again, as a Job does, succeeds, and brings nobody back."""
+    file = tmp_path / "operator"
+    with databases.migrated() as database:
+        command = Tallystick(tmp_path, {"MIGRATE_DSN": database.dsn()})
+        assert command("migrate", "--operator-file", file).status == 0
+        with database.connect() as connection:
+            connection.execute("UPDATE operators SET revoked_at = clock_timestamp()")
+        again = command("migrate", "--operator-file", file)
+        assert (again.status, again.err) == (0, "")
+        assert again.out.splitlines()[-1].endswith("was deleted or has expired, and stays so")
+        with database.connect() as connection:
+            [row] = connection.execute("SELECT revoked_at FROM operators").fetchall()
+        assert row["revoked_at"] is not None
+
+
 def test_nothing_is_left_in_the_database_when_the_file_cannot_be_written(databases: Databases, tmp_path: Path) -> None:
     """An operator whose credential nobody got is not made, so that the next run can make it."""
     with databases.migrated() as database:

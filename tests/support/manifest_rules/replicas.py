@@ -1,6 +1,19 @@
 """How many replicas there are, and what takes them away."""
 
+from services.authorize.settings import AuthorizeSettings
+from services.introspect.settings import IntrospectSettings
+from services.token.settings import TokenSettings
 from tests.support.manifests import Manifests, Object, Rule
+
+_SIZE = "TALLYSTICK_POSTGRES_POOL_SIZE"
+_POOL = {
+    f"tallystick-{each.service}": int(each.model_fields["postgres_pool_size"].default)
+    for each in (AuthorizeSettings, TokenSettings, IntrospectSettings)
+}
+# The one that follows the log, and token's for partitions.
+_BESIDE = {"tallystick-authorize": 1, "tallystick-token": 2, "tallystick-introspect": 1}
+# For superusers, the migration, the engine's own and whoever looks after it.
+_RESERVED = 50
 
 
 def spread(manifests: Manifests) -> list[str]:
@@ -86,6 +99,24 @@ def autoscalers_find_their_target(manifests: Manifests) -> list[str]:
     return found
 
 
+def postgres_has_connections_for_all(manifests: Manifests) -> list[str]:
+    """At its upper end a service finds no connection, and so do new pods of the others: 503 when it is needed most."""
+    clusters = [each for each in manifests.of("Cluster") if each["apiVersion"].startswith("postgresql.cnpg.io/")]
+    if not clusters or manifests.named("Deployment", "tallystick-pgbouncer"):
+        return []
+    pools = {}
+    for pod in manifests.services():
+        [container] = pod.spec["containers"]
+        pools[pod.name] = int(manifests.variables(container).get(_SIZE, _POOL[pod.name])) + _BESIDE[pod.name]
+    most = {
+        target(each): int(each["spec"].get("maxReplicas") or each["spec"]["maxReplicaCount"])
+        for each in manifests.of("HorizontalPodAutoscaler", "ScaledObject")
+    }
+    wanted = sum(number * pools[name] for name, number in most.items()) + _RESERVED
+    offered = int(clusters[0]["spec"]["postgresql"].get("parameters", {}).get("max_connections", 100))
+    return [f"{wanted} connections, of {offered}"] if wanted > offered else []
+
+
 def target(autoscaler: Object) -> str:
     """Return what an autoscaler scales."""
     return str(autoscaler["spec"]["scaleTargetRef"]["name"])
@@ -97,4 +128,5 @@ RULES: tuple[Rule, ...] = (
     one_master_of_replicas,
     token_scales_by_itself,
     autoscalers_find_their_target,
+    postgres_has_connections_for_all,
 )
