@@ -16,7 +16,7 @@ from tallystick.oauth2.client import AuthenticatableClient, AuthMethod
 from tallystick.oauth2.errors import InvalidClient, InvalidRequest
 from tallystick.oauth2.parameters import MalformedForm, Parameters, form_decode
 
-_BASIC = re.compile(r"basic +(\S+) *", re.IGNORECASE | re.ASCII)
+_BASIC = re.compile(r"basic +([!-~]+) *", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

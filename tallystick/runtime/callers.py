@@ -19,7 +19,7 @@ from tallystick.runtime.failures import Unauthenticated
 from tallystick.runtime.keys import read_private_file
 from tallystick.runtime.settings import SettingsError
 
-_BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE | re.ASCII)
+_BEARER = re.compile(r"bearer +([!-~]+) *", re.IGNORECASE | re.ASCII)
 _CALLER_LINE = re.compile(r"(authorize|token|introspect):([0-9a-f]{64})")
 
 

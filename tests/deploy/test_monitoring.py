@@ -156,6 +156,7 @@ def test_every_alert_is_tested_both_ways() -> None:
     assert {case["alertname"] for case in cases if not case["exp_alerts"]} == names
 
 
+@pytest.mark.long
 @pytest.mark.needs("prometheus")
 def test_the_alerts_fire_when_they_should(tmp_path: Path) -> None:
     """Prometheus' own tool finds the rules well-formed and every case as expected."""

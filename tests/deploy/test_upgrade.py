@@ -20,6 +20,7 @@ TWO_OF_EACH = {"authorize": 2, "token": 2, "introspect": 2}
 REQUESTS = 300
 """How many requests each pair of version and schema must answer."""
 SECONDS = 90.0
+DRAIN_SECONDS = 10.0
 
 
 def migrate(database: Database, name: str) -> None:
@@ -41,7 +42,7 @@ def test_versions_and_schemas_overlap(databases: Databases, redis_url: str, tmp_
     with (
         databases.migrated() as database,
         running_cluster(database, redis_url, tmp_path) as cluster,
-        rollout(cluster, replicas=TWO_OF_EACH, drain_seconds=5.0) as to,
+        rollout(cluster, replicas=TWO_OF_EACH, drain_seconds=DRAIN_SECONDS) as to,
         load(to) as under,
     ):
         under.more(REQUESTS, SECONDS)

@@ -26,7 +26,7 @@ ENDPOINTS = (
     "POST /account", "POST /logout", "POST /oauth2/token code", "POST /oauth2/token refresh",
     "POST /oauth2/token credentials", "POST /oauth2/revoke", "POST /oauth2/introspect",
 )  # fmt: skip
-ROUNDS = [pytest.param(1, BOUNDED // 2, id="bounded"), pytest.param(5, 300, id="long", marks=pytest.mark.long)]
+ROUNDS = [pytest.param(1, BOUNDED // 2, id="bounded"), pytest.param(3, 150, id="long", marks=pytest.mark.long)]
 
 
 @dataclass(frozen=True, slots=True)

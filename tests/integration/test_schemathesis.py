@@ -26,7 +26,7 @@ _HEADER = dict.fromkeys((*range(0x20), 0x7F))
 ROUNDS = [
     pytest.param(1, BOUNDED // 2, id="bounded"),
     # In rounds, as a code is valid for a minute.
-    pytest.param(5, 300, id="long", marks=pytest.mark.long),
+    pytest.param(5, 150, id="long", marks=pytest.mark.long),
 ]
 
 

@@ -43,7 +43,7 @@ def examples(number: int) -> settings:
     )
 
 
-def fuzzed(*, bounded: int = BOUNDED, long: int = 2000, **strategies: SearchStrategy[Any]) -> Callable[..., Any]:
+def fuzzed(*, bounded: int = BOUNDED, long: int = 1000, **strategies: SearchStrategy[Any]) -> Callable[..., Any]:
     """Make a test of a property whose arguments are drawn from these strategies."""
 
     def decorate(holds: Callable[..., None]) -> Callable[..., None]:

@@ -64,6 +64,7 @@ def test_unencoded_credentials_are_refused() -> None:
         "Basic " + b64encode(b"%zz:b").decode(),
         "Basic " + b64encode(b"a:%ff").decode(),
         "Basic é",
+        "Basic \x85",
         BASIC.replace("s", "\N{LATIN SMALL LETTER LONG S}", 1),
     ],
 )
