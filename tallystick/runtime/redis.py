@@ -11,7 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError, RedisError
+from redis.exceptions import ReadOnlyError, RedisClusterException, RedisError
 
 from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.log import logger
@@ -125,7 +125,7 @@ async def wait_until_ready(client: RedisClient) -> None:
             while True:
                 try:
                     await client.exists(_ANY_KEY)
-                except (RedisError, OSError):
+                except (RedisError, RedisClusterException, OSError):
                     await asyncio.sleep(_PAUSE_SECONDS)
                 else:
                     return
@@ -139,6 +139,6 @@ async def translated() -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(_CALL_SECONDS):
             yield
-    except (RedisError, OSError, TimeoutError) as error:
+    except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
         logger(__name__).warning("redis_unavailable", error=type(error).__name__)
         raise Unavailable("Redis cannot be asked now") from error

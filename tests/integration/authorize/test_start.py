@@ -12,7 +12,10 @@ from tests.support.service_process import ServiceProcess
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({"REDIS_URL": "http://127.0.0.1"}, "TALLYSTICK_REDIS_URL must begin with redis:// or rediss://"),
+        (
+            {"REDIS_URL": "http://127.0.0.1"},
+            "TALLYSTICK_REDIS_URL must begin with redis://, redis+sentinel:// or redis+cluster://",
+        ),
         ({"SERVICE_CALLERS_FILE": "/nowhere"}, "TALLYSTICK_SERVICE_CALLERS_FILE: cannot read /nowhere"),
         ({"BRANDING_LOGO_FILE": "/nowhere"}, "TALLYSTICK_BRANDING_LOGO_FILE: cannot read /nowhere"),
         ({"CODE_LIFETIME_SECONDS": "3600"}, "TALLYSTICK_CODE_LIFETIME_SECONDS: "),
