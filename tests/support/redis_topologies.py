@@ -1,6 +1,7 @@
 """Valkey as operators run it: a master with a replica that Sentinels watch, and a cluster of three."""
 
 import secrets
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -50,6 +51,18 @@ class ValkeyProcess:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def pause(self) -> None:
+        """Stop it where it is, with its connections open."""
+        self._send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._send(signal.SIGCONT)
+
+    def _send(self, what: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(what)
 
 
 @dataclass(frozen=True, slots=True)

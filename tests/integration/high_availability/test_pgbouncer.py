@@ -62,14 +62,20 @@ class World:
         return introspect(self.cluster, self.resource_server, tokens["access_token"])["active"] is True
 
 
-@pytest.fixture
-def logins(database: Database, tmp_path: Path) -> Iterator[dict[str, str]]:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the secrets and the services' logs are."""
+    return tmp_path_factory.mktemp("pooled")
+
+
+@pytest.fixture(scope="module")
+def logins(database: Database, folder: Path) -> Iterator[dict[str, str]]:
     """The passwords by which the services' roles sign in."""
     where = urlsplit(database.dsn())
     address = where._replace(netloc=where.netloc.rpartition("@")[2]).geturl()
-    command = Tallystick(tmp_path, {"MIGRATE_DSN": database.dsn()})
-    assert command("key", "create", tmp_path / "secrets", "--postgres", address).status == 0
-    made = [tmp_path / "secrets" / name for name in FILES]
+    command = Tallystick(folder, {"MIGRATE_DSN": database.dsn()})
+    assert command("key", "create", folder / "secrets", "--postgres", address).status == 0
+    made = [folder / "secrets" / name for name in FILES]
     try:
         assert command("migrate", *(f"--login={file}" for file in made)).status == 0
         found = [urlsplit(file.read_text().strip()) for file in made]
@@ -82,14 +88,14 @@ def logins(database: Database, tmp_path: Path) -> Iterator[dict[str, str]]:
                 connection.execute(f"ALTER ROLE {role} NOLOGIN PASSWORD NULL")  # type: ignore[arg-type] # a name of ours
 
 
-@pytest.fixture
-def world(redis_url: str, tmp_path: Path, database: Database, logins: dict[str, str]) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def world(redis_url: str, folder: Path, database: Database, logins: dict[str, str]) -> Iterator[World]:
     with (
         pooled(database, logins) as pooler,
         running_cluster(
             pooler.database,
             redis_url,
-            tmp_path,
+            folder,
             token=2,
             settings={"POSTGRES_PREPARE": "false", "REFRESH_GRACE_SECONDS": 0},
         ) as cluster,
