@@ -174,7 +174,7 @@ class AskingOverGrpc:
         """Ask about a token."""
         token = self._tokens[number % len(self._tokens)]["access_token"].encode()
         request = pb.IntrospectRequest(token=token)
-        assert self._stub.Introspect(request, metadata=self._metadata, timeout=SECONDS).active  # noqa: S101 - as above
+        assert self._stub.Introspect(request, metadata=self._metadata, timeout=SECONDS).active  # noqa: S101 - a refusal is answered sooner
 
 
 @contextmanager
@@ -243,7 +243,7 @@ def run(requests: int) -> None:
         cells = [f"{costs[each]:.2f}" for each in _PROCESSES]
         _print(name, *cells, f"{ours / floor:.1f}", f"{costs[_STORED]:.0f}")
     print(f"An empty request: {floor:.2f} ms")  # noqa: T201 - it is asked for
-    print("MB in memory:", ", ".join(f"{name} {size:.0f}" for name, size in memory.items()))  # noqa: T201 - as above
+    print("MB in memory:", ", ".join(f"{name} {size:.0f}" for name, size in memory.items()))  # noqa: T201 - it is what was measured
 
 
 def _print(*cells: str) -> None:

@@ -19,7 +19,7 @@ from tallystick.runtime.grpc_streams import Streams
 from tallystick.runtime.health import AioHealth, SyncHealth
 from tallystick.runtime.randomness import SystemRandomness
 from tallystick.runtime.service_identity import PeerCertificate
-from tests.rpc.every_method import ALL_METHODS, REACHED, STREAMS, EveryMethod, EveryMethodAsync
+from tests.rpc.every_method import ALL_METHODS, REACHED, STREAMS, EveryMethod, EveryMethodAsync, outcome
 from tests.rpc.operator_server import OperatorServer
 
 OK, DENIED, UNAUTHENTICATED, UNIMPLEMENTED = (
@@ -79,16 +79,6 @@ def guarded_server() -> tuple[grpc.Server, Streams]:
     streams = Streams(most=2, per_caller=2)
     calls = Bulkhead(10, what="calls")
     return sync_server(CallersByKindSync(), SystemRandomness(), threads=2, calls=calls, streams=streams), streams
-
-
-async def outcome(channel: grpc.aio.Channel, method: str, bearer: str | None) -> grpc.StatusCode:
-    metadata = () if bearer is None else (("authorization", f"Bearer {bearer}"),)
-    call = channel.unary_unary(method)(b"", metadata=metadata, timeout=10)
-    try:
-        await call
-    except grpc.aio.AioRpcError as error:
-        return error.code()
-    return await call.code()
 
 
 def stream_outcome(port: int, method: str, bearer: str | None) -> grpc.StatusCode:

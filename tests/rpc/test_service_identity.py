@@ -21,7 +21,7 @@ from tallystick.runtime.randomness import SystemRandomness
 from tallystick.runtime.service_identity import PeerCertificate, ServiceIdentities
 from tallystick.runtime.tls import service_files
 from tallystick.tls.watched_certificates import WatchedCertificates
-from tests.rpc.every_method import ALL_METHODS, STREAMS, EveryMethodAsync
+from tests.rpc.every_method import ALL_METHODS, STREAMS, EveryMethodAsync, outcome
 from tests.support.authority import DAY, LOCALHOST, Authority, CertificateFolder, Leaf, uri
 from tests.support.databases import Database
 from tests.support.tls_door import TlsDoor, channel_to, opened
@@ -114,16 +114,6 @@ async def door(database: Database, watched: WatchedCertificates) -> AsyncIterato
     async with opened(server, watched) as door:
         yield door
     await postgres.close()
-
-
-async def outcome(channel: grpc.aio.Channel, method: str, bearer: str | None = None) -> grpc.StatusCode:
-    metadata = () if bearer is None else (("authorization", f"Bearer {bearer}"),)
-    call = channel.unary_unary(method)(b"", metadata=metadata, timeout=10)
-    try:
-        await call
-    except grpc.aio.AioRpcError as error:
-        return error.code()
-    return await call.code()
 
 
 async def outcomes(channel: grpc.aio.Channel, bearers: Iterable[str | None]) -> set[grpc.StatusCode]:

@@ -71,7 +71,7 @@ class _Server(ThreadingHTTPServer):
     def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
         """End a connection."""
         with self._lock:
-            self._open.pop(request, None)  # type: ignore[arg-type] # as above
+            self._open.pop(request, None)  # type: ignore[arg-type] # `process_request` let in nothing but sockets
         super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:

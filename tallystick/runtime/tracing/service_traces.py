@@ -9,8 +9,7 @@ def service_traces(settings: Settings) -> Traces:
     if settings.traces_endpoint is None:
         return NO_TRACES
     try:
-        # Here, as it is there with the extra only, and takes a while to load.
-        from tallystick.runtime.tracing.otlp import OtlpTraces  # noqa: PLC0415
+        from tallystick.runtime.tracing.otlp import OtlpTraces  # noqa: PLC0415 - there with the extra only, and slow to load
     except ModuleNotFoundError:
         raise SettingsError(f"{PREFIX}TRACES_ENDPOINT needs OpenTelemetry: install tallystick[otel]") from None
     return OtlpTraces.to_collector(settings.traces_endpoint, service=settings.service, ratio=settings.traces_ratio)
