@@ -93,11 +93,7 @@ async def serve_authorize() -> None:
         audit = _audit(settings, postgres, metrics, resources)
         passwords = resources.enter_context(Argon2Passwords())
         watch_passwords(metrics.registry, passwords)
-        follower = await resources.enter_async_context(
-            AsyncFollower(
-                settings.postgres_dsn.get_secret_value(), name=settings.service, prepare=settings.postgres_prepare
-            )
-        )
+        follower = await resources.enter_async_context(AsyncFollower.from_settings(settings))
         metrics.watch_lease(lambda: follower.view)
         known_log = Log(lambda: follower.view, boot_seconds, postgres.renew)
         wait = metrics.measured(RevocationWait(postgres))
@@ -196,13 +192,7 @@ async def _stores(
     settings: AuthorizeSettings, metrics: ServiceMetrics, traces: Traces, resources: AsyncExitStack
 ) -> tuple[AsyncPostgres, redis.RedisClient]:
     """Connect to both stores; return once they answer."""
-    postgres = AsyncPostgres(
-        settings.postgres_dsn.get_secret_value(),
-        name=settings.service,
-        size=settings.postgres_pool_size,
-        prepare=settings.postgres_prepare,
-        traces=traces,
-    )
+    postgres = AsyncPostgres.from_settings(settings, traces)
     resources.push_async_callback(postgres.close)
     metrics.watch_pool(lambda: postgres.stats)
     cache = redis.connect(settings.redis_url.get_secret_value())

@@ -88,13 +88,7 @@ async def main() -> None:
     async with AsyncExitStack() as resources:
         resources.callback(traces.close)
         resources.enter_context(metrics.exposed())
-        postgres = AsyncPostgres(
-            settings.postgres_dsn.get_secret_value(),
-            name=settings.service,
-            size=settings.postgres_pool_size,
-            prepare=settings.postgres_prepare,
-            traces=traces,
-        )
+        postgres = AsyncPostgres.from_settings(settings, traces)
         resources.push_async_callback(postgres.close)
         metrics.watch_pool(lambda: postgres.stats)
         await postgres.open()
@@ -109,11 +103,7 @@ async def main() -> None:
         resources.push_async_callback(trail.close)
         metrics.watch_audit(trail)
         await _keep_up(settings, postgres, metrics, resources)
-        follower = await resources.enter_async_context(
-            AsyncFollower(
-                settings.postgres_dsn.get_secret_value(), name=settings.service, prepare=settings.postgres_prepare
-            )
-        )
+        follower = await resources.enter_async_context(AsyncFollower.from_settings(settings))
         metrics.watch_lease(lambda: follower.view)
         wait = metrics.measured(RevocationWait(postgres))
         authentication = ClientAuthentication(

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from threading import Thread
-from typing import LiteralString
+from typing import LiteralString, Self
 
 import psycopg
 from psycopg import AsyncConnection, Connection
@@ -17,24 +17,18 @@ from psycopg.errors import CheckViolation, Diagnostic, UndefinedTable
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
+from tallystick.runtime import postgres_limits
 from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.lease.log import CONFIRM
 from tallystick.runtime.log import logger
 from tallystick.runtime.postgres_connections import AbandoningConnection, ImpatientConnection
+from tallystick.runtime.settings import Settings
 from tallystick.runtime.tracing.traces import NO_TRACES, Traces
 from tallystick.schema import revision
 
 _CONNECT_SECONDS = 3
 _CHECKOUT_SECONDS = 2.0
 _CALL_SECONDS = 5.0
-# After the longest checkout the server still gives up before we do: what we have reported as failed is not done later.
-# These do not run while a commit waits for its standby, which the server would then answer as if it had succeeded.
-_STATEMENT_SECONDS = 2.5
-_LOCK_SECONDS = 2.0
-_LOOKUP_SECONDS = 2.0
-_IDLE_IN_TRANSACTION_SECONDS = 5.0
-# Ends what runs or waits on the server for a process that is gone.
-_CLIENT_CHECK_SECONDS = 1.0
 _START_SECONDS = 15.0
 # How long a lost connection is tried again; then whoever asks next begins anew. As the pool doubles its pauses it would
 # else stay away for as long again as the server was.
@@ -73,7 +67,7 @@ class AsyncPostgres:
         self._traces = traces
         self._looking: asyncio.Task[None] | None = None
         self._pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
-            conninfo(dsn, name, _limits(statement=_STATEMENT_SECONDS, lock=_LOCK_SECONDS)),
+            conninfo(dsn, name, postgres_limits.options(postgres_limits.STATEMENT_SECONDS)),
             open=False,
             min_size=min(2, size),
             max_size=size,
@@ -82,6 +76,17 @@ class AsyncPostgres:
             check=self._checked,
             kwargs={"row_factory": dict_row, "autocommit": True, "prepare_threshold": prepared_after(prepare=prepare)},
             connection_class=AbandoningConnection,
+        )
+
+    @classmethod
+    def from_settings(cls, settings: Settings, traces: Traces) -> Self:
+        """Return a service's pool, which is not open yet."""
+        return cls(
+            settings.postgres_dsn.get_secret_value(),
+            name=settings.service,
+            size=settings.postgres_pool_size,
+            prepare=settings.postgres_prepare,
+            traces=traces,
         )
 
     async def _checked(self, connection: AsyncConnection[DictRow]) -> None:
@@ -95,12 +100,13 @@ class AsyncPostgres:
             raise
 
     async def open(self) -> None:
-        """Connect and check the schema; raise `Unavailable` or `SchemaTooOld`."""
+        """Connect and check limits and schema; raise `Unavailable`, `SettingsError` or `SchemaTooOld`."""
         try:
             await self._pool.open(wait=True, timeout=_START_SECONDS)
         except PoolTimeout:
             raise Unavailable(UNREACHABLE) from None
         self._pool.reconnect_timeout = _RECONNECT_SECONDS
+        postgres_limits.check(await self.one(postgres_limits.READ_UNSET, postgres_limits.LONGEST))
         try:
             found = await self.one(revision.READ_REVISION)
         except UndefinedTable:
@@ -203,7 +209,7 @@ class SyncPostgres:
         self._traces = traces
         self._looking: Thread | None = None
         self._pool: ConnectionPool[Connection[DictRow]] = ConnectionPool(
-            conninfo(dsn, name, _limits(statement=_LOOKUP_SECONDS, lock=_LOOKUP_SECONDS)),
+            conninfo(dsn, name, postgres_limits.options(postgres_limits.LOOKUP_SECONDS)),
             open=False,
             min_size=min(2, size),
             max_size=size,
@@ -225,12 +231,13 @@ class SyncPostgres:
             raise
 
     def open(self) -> None:
-        """Connect and check the schema; raise `Unavailable` or `SchemaTooOld`."""
+        """Connect and check limits and schema; raise `Unavailable`, `SettingsError` or `SchemaTooOld`."""
         try:
             self._pool.open(wait=True, timeout=_START_SECONDS)
         except PoolTimeout:
             raise Unavailable(UNREACHABLE) from None
         self._pool.reconnect_timeout = _RECONNECT_SECONDS
+        postgres_limits.check(self.one(postgres_limits.READ_UNSET, postgres_limits.LONGEST))
         try:
             found = self.one(revision.READ_REVISION)
         except UndefinedTable:
@@ -294,20 +301,6 @@ def conninfo(dsn: str, name: str, options: str = "") -> str:
         application_name=f"tallystick.{name}",
         **{key: str(given.get(key) or value) for key, value in defaults.items()},
         **({"options": together} if together else {}),
-    )
-
-
-def _limits(*, statement: float, lock: float) -> str:
-    """Return the options that bound what a session may do on the server, in seconds."""
-    limits = {
-        "statement_timeout": statement,
-        "lock_timeout": lock,
-        "idle_in_transaction_session_timeout": _IDLE_IN_TRANSACTION_SECONDS,
-        "client_connection_check_interval": _CLIENT_CHECK_SECONDS,
-    }
-    # What is confirmed must be on the standby, whatever the login says of itself.
-    return " ".join(
-        ["-c synchronous_commit=on", *(f"-c {name}={int(seconds * 1000)}" for name, seconds in limits.items())]
     )
 
 

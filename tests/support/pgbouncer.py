@@ -40,10 +40,10 @@ class PooledDatabase(Database):
 class PgBouncer:
     """The running pooler."""
 
-    def __init__(self, folder: Path, database: Database, logins: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, database: Database, logins: Mapping[str, str], *, limits: bool) -> None:
         self.database = PooledDatabase(database.server, database.name, logins=logins, port=free_port())
         self._file = folder / "pgbouncer.ini"
-        self._file.write_text(_configuration(database, folder, self.database.port))
+        self._file.write_text(_configuration(database, folder, self.database.port, limits=limits))
         users = folder / "userlist.txt"
         users.write_text("".join(f'"{role}" "{password}"\n' for role, password in logins.items()))
         # Whom it becomes, as it does not run as root.
@@ -70,10 +70,10 @@ class PgBouncer:
 
 
 @contextmanager
-def pooled(database: Database, logins: Mapping[str, str]) -> Iterator[PgBouncer]:
-    """Give a pooler before a database, for these roles and their passwords."""
+def pooled(database: Database, logins: Mapping[str, str], *, limits: bool = True) -> Iterator[PgBouncer]:
+    """Give a pooler before a database, for these roles and their passwords; it asks for our limits or for none."""
     with open_folder() as folder:
-        pooler = PgBouncer(folder, database, logins)
+        pooler = PgBouncer(folder, database, logins, limits=limits)
         pooler.start()
         try:
             yield pooler
@@ -81,7 +81,7 @@ def pooled(database: Database, logins: Mapping[str, str]) -> Iterator[PgBouncer]
             pooler.kill()
 
 
-def _configuration(database: Database, folder: Path, port: int) -> str:
+def _configuration(database: Database, folder: Path, port: int, *, limits: bool) -> str:
     """Return the manifests' configuration, at other addresses and without what came with PgBouncer 1.21."""
     server = urlsplit(database.dsn())
     text = MANIFEST.read_text()
@@ -94,6 +94,8 @@ def _configuration(database: Database, folder: Path, port: int) -> str:
         r"^default_pool_size = .*": f"default_pool_size = {SERVER_CONNECTIONS}",
         r"^server_tls_sslmode = .*": "server_tls_sslmode = disable",
     }
+    if not limits:
+        replaced[r" connect_query='.*'"] = ""
     for pattern, replacement in replaced.items():
         text, count = re.subn(pattern, replacement, text, flags=re.MULTILINE)
         if count != 1:

@@ -15,6 +15,7 @@ from tallystick.runtime.lease.view import View, after_poll
 from tallystick.runtime.log import logger
 from tallystick.runtime.postgres import conninfo, prepared_after
 from tallystick.runtime.postgres_connections import LookingConnection
+from tallystick.runtime.settings import Settings
 
 _log = logger(__name__)
 
@@ -29,6 +30,11 @@ class AsyncFollower:
         self._view = View()
         self._following = False
         self._task: asyncio.Task[None] | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Return a service's follower, which has not begun yet."""
+        return cls(settings.postgres_dsn.get_secret_value(), name=settings.service, prepare=settings.postgres_prepare)
 
     @property
     def view(self) -> View:

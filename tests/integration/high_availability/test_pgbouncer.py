@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,6 +12,8 @@ import psycopg
 import pytest
 
 from tallystick.oauth2.client import ClientType
+from tallystick.runtime.postgres import AsyncPostgres, SyncPostgres
+from tallystick.runtime.settings import SettingsError
 from tests.integration.cli.program import Tallystick
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.databases import Database
@@ -140,6 +143,19 @@ def test_its_connections_are_bounded_as_ours_would_be(world: World) -> None:
             for name in ("statement_timeout", "lock_timeout", "synchronous_commit")
         }
     assert found == {"statement_timeout": "2500ms", "lock_timeout": "2s", "synchronous_commit": "on"}
+
+
+async def test_a_pooler_without_limits_is_refused(database: Database, logins: dict[str, str]) -> None:
+    """No service starts where what it has given up might be done later, or be on no standby (promise 5)."""
+    refusal = r"POSTGRES_DSN .*\(statement_timeout, lock_timeout, .*connect_query"
+    with pooled(database, logins, limits=False) as pooler:
+        one = AsyncPostgres(pooler.database.dsn("tallystick_token"), name="token", size=1)
+        with pytest.raises(SettingsError, match=refusal):
+            await one.open()
+        await one.close()
+        another = SyncPostgres(pooler.database.dsn("tallystick_introspect"), name="introspect", size=1)
+        with closing(another), pytest.raises(SettingsError, match=refusal):
+            another.open()
 
 
 def test_it_is_killed_and_comes_back(world: World) -> None:
