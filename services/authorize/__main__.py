@@ -51,7 +51,7 @@ from services.authorize.sign_in import SignIn
 from services.authorize.sign_in_throttle import SignInThrottle
 from tallystick.authorize.v1 import authorization_code_pb2_grpc
 from tallystick.boot_clock import boot_seconds
-from tallystick.runtime import lifecycle, log, redis
+from tallystick.runtime import lifecycle, log, redis_client
 from tallystick.runtime.audit_event import Audit
 from tallystick.runtime.audit_trail import AuditTrail
 from tallystick.runtime.callers import ServiceCredentials
@@ -68,6 +68,7 @@ from tallystick.runtime.metrics.service_metrics import ServiceMetrics
 from tallystick.runtime.operator_credentials import ServiceOrOperator
 from tallystick.runtime.postgres import AsyncPostgres
 from tallystick.runtime.randomness import SystemRandomness
+from tallystick.runtime.redis import AsyncRedis
 from tallystick.runtime.repeated_refusals import RepeatedRefusals
 from tallystick.runtime.service import serve
 from tallystick.runtime.service_identity import ServiceIdentities
@@ -89,7 +90,7 @@ async def serve_authorize() -> None:
     async with AsyncExitStack() as resources:
         resources.callback(traces.close)
         resources.enter_context(metrics.exposed())
-        postgres, cache = await _stores(settings, metrics, traces, resources)
+        postgres, redis = await _stores(settings, metrics, traces, resources)
         audit = _audit(settings, postgres, metrics, resources)
         passwords = resources.enter_context(Argon2Passwords())
         watch_passwords(metrics.registry, passwords)
@@ -103,10 +104,10 @@ async def serve_authorize() -> None:
             PostgresUsers(postgres),
             PostgresConsents(postgres, settings.service),
         )
-        codes = RedisCodes(cache)
-        interactions = Interactions(RedisInteractions(cache), randomness)
+        codes = RedisCodes(redis)
+        interactions = Interactions(RedisInteractions(redis), randomness)
         sessions = Sessions(
-            RedisSessions(cache),
+            RedisSessions(redis),
             PostgresEndedSessions(postgres, settings.service),
             audit,
             randomness,
@@ -128,7 +129,7 @@ async def serve_authorize() -> None:
             issuer=settings.issuer,
             require_pkce=settings.require_pkce,
         )
-        challenge_reuse = ChallengeReuse(RedisChallengeUses(cache), audit)
+        challenge_reuse = ChallengeReuse(RedisChallengeUses(redis), audit)
         issue_code = IssueCode(
             codes, challenge_reuse, randomness, audit, lifetime_seconds=settings.code_lifetime_seconds
         )
@@ -141,8 +142,8 @@ async def serve_authorize() -> None:
         )
 
         cookies = Cookies(site, randomness)
-        throttle = SignInThrottle(RedisAttempts(cache), failures_per_source=settings.sign_in_failures_per_source)
-        sign_in = SignIn(users, passwords, throttle, KnownDevices(RedisKnownPlaces(cache), randomness), audit)
+        throttle = SignInThrottle(RedisAttempts(redis), failures_per_source=settings.sign_in_failures_per_source)
+        sign_in = SignIn(users, passwords, throttle, KnownDevices(RedisKnownPlaces(redis), randomness), audit)
         answers = Answers(pages, audit, metrics.refusals.at("authorize"), issuer=settings.issuer)
         metadata_endpoint = MetadataEndpoint(document, site)
         cross_origin = CrossOrigin(dict.fromkeys(metadata_endpoint.paths, "GET"))
@@ -190,16 +191,16 @@ def _services(callers_file: Path | None) -> ServiceCredentials:
 
 async def _stores(
     settings: AuthorizeSettings, metrics: ServiceMetrics, traces: Traces, resources: AsyncExitStack
-) -> tuple[AsyncPostgres, redis.RedisClient]:
+) -> tuple[AsyncPostgres, AsyncRedis]:
     """Connect to both stores; return once they answer."""
     postgres = AsyncPostgres.from_settings(settings, traces)
     resources.push_async_callback(postgres.close)
     metrics.watch_pool(lambda: postgres.stats)
-    cache = redis.connect(settings.redis_url.get_secret_value())
-    resources.push_async_callback(cache.aclose)
+    redis = AsyncRedis(redis_client.connect(settings.redis_url.get_secret_value()), traces)
+    resources.push_async_callback(redis.close)
     await postgres.open()
-    await redis.wait_until_ready(cache)
-    return postgres, cache
+    await redis.open()
+    return postgres, redis
 
 
 def _audit(

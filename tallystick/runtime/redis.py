@@ -1,30 +1,18 @@
-"""Redis: one client with short timeouts, and its errors as `Unavailable`."""
+"""Redis as adapters talk to it: one command at a time, with a deadline, and its troubles as `Unavailable`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, SSLConnection
-from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError, RedisClusterException, RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import RedisClusterException, RedisError
 
 from tallystick.runtime.failures import Unavailable
 from tallystick.runtime.log import logger
-from tallystick.runtime.redis_address import RedisAddress, RedisKind
+from tallystick.runtime.redis_client import RedisClient
+from tallystick.runtime.tracing.traces import NO_TRACES, Traces
 
-_TIMEOUT_SECONDS = 2.0
 _CALL_SECONDS = 5.0
-# Another one is asked then.
-_SENTINEL_SECONDS = 0.5
-_MAX_CONNECTIONS = 100
-# How often a cluster is asked anew who has a key, when whoever had it is away.
-_CLUSTER_ATTEMPTS = 3
 _START_SECONDS = 15.0
 _PAUSE_SECONDS = 0.2
 # Nobody writes it: whoever looks for it finds out whether keys can be looked for.
@@ -35,149 +23,69 @@ _TROUBLES = (RedisError, RedisClusterException, OSError)
 
 UNREACHABLE = "Redis cannot be reached: check TALLYSTICK_REDIS_URL and that Redis is running"
 
-RedisClient = Redis | RedisCluster
-"""What adapters talk to. The keys of one script or transaction share a hash tag, so that a cluster has them in one."""
 
+class AsyncRedis:
+    """Short-lived records. Every method raises `Unavailable` when it cannot be told whether it was done."""
 
-def connect(url: str) -> RedisClient:
-    """Return a client, which connects when first used; raise `SettingsError` for a URL that is not Redis's."""
-    address = RedisAddress.parse(url)
-    options: dict[str, Any] = {
-        **address.options,
-        "client_name": "tallystick.authorize",
-        "socket_timeout": _TIMEOUT_SECONDS,
-        "socket_connect_timeout": _TIMEOUT_SECONDS,
-        "health_check_interval": 15,
-    }
-    match address.kind:
-        case RedisKind.SERVER:
-            return Redis.from_pool(_pool_of_server(address, options))
-        case RedisKind.SENTINEL:
-            return Redis.from_pool(_pool_of_master(address, options))
-        case RedisKind.CLUSTER:
-            return _PatientCluster(
-                startup_nodes=[ClusterNode(host, port) for host, port in address.hosts],
-                # What the URL names stays what is asked for the others: a name outlives the addresses behind it.
-                dynamic_startup_nodes=False,
-                # A part of the keys may be away without the others.
-                require_full_coverage=False,
-                # It would close connections that are in use; each answer that a slot has moved says where to anyway.
-                reinitialize_steps=0,
-                max_connections=_MAX_CONNECTIONS,
-                retry=Retry(NoBackoff(), _CLUSTER_ATTEMPTS),
-                **options,
-            )
+    def __init__(self, client: RedisClient, traces: Traces = NO_TRACES) -> None:
+        self._client = client
+        self._traces = traces
 
-
-def _patient(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **options,
-        # Who finds all in use waits for one, rather than being refused at once.
-        "max_connections": _MAX_CONNECTIONS,
-        "timeout": _TIMEOUT_SECONDS,
-        # A connection that the server has dropped meanwhile is replaced once, and so is one to a server that takes no
-        # writes any more; nothing here repeats a command that may have been carried out with effect, as every write is
-        # of its own key or reports who won. Only a count of attempts may be off by one until it is forgotten: too high
-        # taken twice, too low taken back twice.
-        "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError, ReadOnlyError)),
-    }
-
-
-def _pool_of_server(address: RedisAddress, options: dict[str, Any]) -> BlockingConnectionPool:
-    [(host, port)] = address.hosts
-    if options.pop("ssl", False):
-        options["connection_class"] = SSLConnection
-    return BlockingConnectionPool(host=host, port=port, **_patient(options))
-
-
-def _pool_of_master(address: RedisAddress, options: dict[str, Any]) -> "_MasterPool":
-    sentinels = Sentinel(  # type: ignore[no-untyped-call]  # the driver has no types for Sentinels
-        address.hosts,
-        sentinel_kwargs={
-            **address.sentinel_options,
-            "client_name": "tallystick.authorize",
-            "socket_timeout": _SENTINEL_SECONDS,
-            "socket_connect_timeout": _SENTINEL_SECONDS,
-            "retry": Retry(NoBackoff(), 0),
-        },
-    )
-    return _MasterPool(address.master, sentinels, **_patient(options))  # type: ignore[no-untyped-call]  # its pool has no types
-
-
-class _MasterPool(SentinelConnectionPool, BlockingConnectionPool):
-    """Connections to whichever server the Sentinels call the master when one is opened."""
-
-    async def aclose(self) -> None:
-        """Close every connection, those to the Sentinels too."""
-        await super().aclose()
-        await self.sentinel_manager.aclose()
-
-
-class _PatientCluster(RedisCluster):
-    """A cluster's client that lets commands wait for one another, where its own pools refuse what is too much."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._places = asyncio.Semaphore(_MAX_CONNECTIONS)
-
-    async def initialize(self, *arguments: Any, **options: Any) -> RedisCluster:
-        """Find out who has which keys, and what keys commands have."""
+    async def open(self) -> None:
+        """Return when Redis answers; raise `Unavailable` when it has not after fifteen seconds."""
         try:
-            return await super().initialize(*arguments, **options)
-        except (RedisConnectionError, RedisTimeoutError):
-            # The first node is asked about commands; when it is away, another one.
-            for first in self.get_primaries()[:1]:
-                self.nodes_manager.move_node_to_end_of_cached_nodes(first.name)
-            return await super().initialize(*arguments, **options)
+            async with asyncio.timeout(_START_SECONDS):
+                while True:
+                    try:
+                        await self._client.exists(_ANY_KEY)
+                    except _TROUBLES:
+                        await asyncio.sleep(_PAUSE_SECONDS)
+                    else:
+                        return
+        except TimeoutError:
+            raise Unavailable(UNREACHABLE) from None
 
-    async def aclose(self) -> None:
-        """Close every connection, even while it is to be found out anew who has which keys."""
-        await super().aclose()
-        await self.nodes_manager.aclose()
-        await self.nodes_manager.aclose("startup_nodes")
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
 
-    async def execute_command(self, *arguments: Any, **options: Any) -> Any:
-        """Send one command to the node that has its keys."""
-        async with self._places:
-            # Else those that come first are sent to any node.
-            await self.initialize()
-            try:
-                return await super().execute_command(*arguments, **options)
-            except AttributeError as error:
-                # The driver has closed this command's connection because of another one's, and finds no socket.
-                raise RedisConnectionError("the connection was closed meanwhile") from error
+    async def get(self, key: str) -> bytes | None:
+        """Return a value; None when there is none or it has expired."""
+        async with self._asked("GET"):
+            return await self._client.get(key)  # type: ignore[return-value]  # no text, as it is not told to decode
 
+    async def set(self, key: str, value: bytes | int, *, seconds: int) -> None:
+        """Keep a value, instead of an earlier one, for so long."""
+        async with self._asked("SET"):
+            await self._client.set(key, value, ex=seconds)
 
-async def wait_until_ready(client: RedisClient) -> None:
-    """Return when Redis answers; raise `Unavailable` when it has not after fifteen seconds."""
-    try:
-        async with asyncio.timeout(_START_SECONDS):
-            while True:
-                try:
-                    await client.exists(_ANY_KEY)
-                except _TROUBLES:
-                    await asyncio.sleep(_PAUSE_SECONDS)
-                else:
-                    return
-    except TimeoutError:
-        raise Unavailable(UNREACHABLE) from None
+    async def replace(self, key: str, value: bytes | int, *, seconds: int) -> None:
+        """Keep a value instead of an earlier one; do nothing if there is none."""
+        async with self._asked("SET"):
+            await self._client.set(key, value, ex=seconds, xx=True)
 
+    async def delete(self, key: str) -> bool:
+        """Remove a value; tell whether there was one, which of all who ask at once one is told."""
+        async with self._asked("DEL"):
+            removed: int = await self._client.delete(key)
+        return removed == 1
 
-async def run_script(client: RedisClient, script: str, keys: Sequence[str], arguments: Sequence[int] = ()) -> Any:
-    """Run a script where its keys are, and return what it returns.
+    async def run(self, script: str, keys: Sequence[str], arguments: Sequence[int] = ()) -> Any:
+        """Run a script where its keys are, and return what it returns. In a cluster the keys share a hash tag.
 
-    It is sent whole each time. To be known by its digest it would have to be loaded into every node of a cluster first,
-    which fails while any of them is away, and anew after each fail-over.
-    """
-    return await client.eval(script, len(keys), *keys, *arguments)
+        It is sent whole each time. To be known by its digest it would have to be loaded into every node of a cluster
+        first, which fails while any of them is away, and anew after each fail-over.
+        """
+        async with self._asked("EVAL"):
+            return await self._client.eval(script, len(keys), *keys, *arguments)
 
-
-@asynccontextmanager
-async def translated() -> AsyncIterator[None]:
-    """Turn Redis's troubles into `Unavailable`, and bound how long it may take to find out whom to ask."""
-    try:
-        async with asyncio.timeout(_CALL_SECONDS):
-            yield
-    except (*_TROUBLES, TimeoutError) as error:
-        logger(__name__).warning("redis_unavailable", error=type(error).__name__)
-        raise Unavailable("Redis cannot be asked now") from error
+    @asynccontextmanager
+    async def _asked(self, command: str) -> AsyncIterator[None]:
+        """Follow a command, bound how long it may take to find out whom to ask, and translate the driver's troubles."""
+        try:
+            with self._traces.command(command):
+                async with asyncio.timeout(_CALL_SECONDS):
+                    yield
+        except (*_TROUBLES, TimeoutError) as error:
+            logger(__name__).warning("redis_unavailable", error=type(error).__name__)
+            raise Unavailable("Redis cannot be asked now") from error

@@ -13,7 +13,8 @@ from services.authorize.model import AttemptCounter, ExhaustedCounter, Place
 from services.authorize.ports import AttemptCounts, KnownPlaces
 from services.authorize.sign_in import Credentials, SignIn
 from services.authorize.sign_in_throttle import SignInThrottle, TooManyAttempts
-from tallystick.runtime.redis import connect
+from tallystick.runtime.redis import AsyncRedis
+from tallystick.runtime.redis_client import connect
 from tests.fakes.audit import FakeAudit
 from tests.fakes.authorize import BOB, Countdown, InMemoryUsers
 from tests.fakes.clock import StandingClock
@@ -33,12 +34,12 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture(params=["fake", "redis"])
 def counts(request: pytest.FixtureRequest, redis: Redis) -> AttemptCounts:
-    return InMemoryAttempts(StandingClock()) if request.param == "fake" else RedisAttempts(redis)
+    return InMemoryAttempts(StandingClock()) if request.param == "fake" else RedisAttempts(AsyncRedis(redis))
 
 
 @pytest.fixture(params=["fake", "redis"])
 def places(request: pytest.FixtureRequest, redis: Redis) -> KnownPlaces:
-    return InMemoryKnownPlaces() if request.param == "fake" else RedisKnownPlaces(redis)
+    return InMemoryKnownPlaces() if request.param == "fake" else RedisKnownPlaces(AsyncRedis(redis))
 
 
 async def test_a_limit_is_reached_and_not_passed(counts: AttemptCounts) -> None:
@@ -106,7 +107,7 @@ async def test_a_window_ends() -> None:
 
 async def test_redis_forgets_counters_by_itself(redis: Redis) -> None:
     """A window begins with its first attempt, no later one prolongs it, and it leaves nothing (GEN-09, OPS-02)."""
-    counts = RedisAttempts(redis)
+    counts = RedisAttempts(AsyncRedis(redis))
     for seconds in (60, 600, 600):
         await counts.add([NARROW], seconds=seconds)
     [key] = await redis.keys()
@@ -118,14 +119,14 @@ async def test_redis_forgets_counters_by_itself(redis: Redis) -> None:
 
 async def test_keys_of_a_script_stay_together(redis: Redis) -> None:
     """A Redis Cluster runs a script on one node, so its keys share a hash tag (GEN-09)."""
-    await RedisAttempts(redis).add([NARROW, WIDE], seconds=60)
+    await RedisAttempts(AsyncRedis(redis)).add([NARROW, WIDE], seconds=60)
     tags = {str(key).split("{")[1].split("}")[0] for key in await redis.keys()}
     assert tags == {"sign-in"}
 
 
 async def test_a_script_survives_a_restart_of_redis(redis: Redis) -> None:
     """What Redis has forgotten is loaded anew (GEN-09)."""
-    counts = RedisAttempts(redis)
+    counts = RedisAttempts(AsyncRedis(redis))
     await counts.add([NARROW], seconds=60)
     await redis.script_flush()
     assert await counts.add([NARROW], seconds=60) is None
@@ -157,8 +158,8 @@ async def test_a_hundred_guesses_at_once_over_two_replicas(redis: Redis, redis_u
         SignIn(
             InMemoryUsers(BOB),
             passwords,
-            SignInThrottle(RedisAttempts(client), failures_per_source=50),
-            KnownDevices(RedisKnownPlaces(client), Countdown()),
+            SignInThrottle(RedisAttempts(AsyncRedis(client)), failures_per_source=50),
+            KnownDevices(RedisKnownPlaces(AsyncRedis(client)), Countdown()),
             audit,
         )
         for client in (redis, other)
@@ -183,7 +184,7 @@ async def test_a_place_is_known_by_its_last_sign_in(places: KnownPlaces) -> None
 
 async def test_redis_forgets_places_by_itself(redis: Redis) -> None:
     """A place that nobody signs in from is forgotten, and what cannot be read is no place (OPS-02)."""
-    places = RedisKnownPlaces(redis)
+    places = RedisKnownPlaces(AsyncRedis(redis))
     await places.remember(b"1" * 32, 3, seconds=60)
     [key] = await redis.keys()
     assert 0 < await redis.pttl(key) <= 60_000

@@ -8,7 +8,8 @@ from redis.asyncio import Redis
 
 from services.authorize.adapters.redis_challenge_uses import RedisChallengeUses
 from services.authorize.ports import ChallengeUses
-from tallystick.runtime.redis import connect
+from tallystick.runtime.redis import AsyncRedis
+from tallystick.runtime.redis_client import connect
 from tests.fakes.challenge_uses import InMemoryChallengeUses
 from tests.fakes.clock import StandingClock
 
@@ -25,7 +26,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture(params=["fake", "redis"])
 def uses(request: pytest.FixtureRequest, redis: Redis) -> ChallengeUses:
-    return InMemoryChallengeUses() if request.param == "fake" else RedisChallengeUses(redis)
+    return InMemoryChallengeUses() if request.param == "fake" else RedisChallengeUses(AsyncRedis(redis))
 
 
 async def test_uses_are_counted_apart(uses: ChallengeUses) -> None:
@@ -50,7 +51,7 @@ async def test_a_window_ends() -> None:
 
 async def test_redis_forgets_counts_by_itself(redis: Redis) -> None:
     """A window begins with its first use, no later one prolongs it, and it leaves nothing (PKCE-07, OPS-02)."""
-    uses = RedisChallengeUses(redis)
+    uses = RedisChallengeUses(AsyncRedis(redis))
     await uses.count(ONE, seconds=60)
     (key,) = [key async for key in redis.scan_iter()]
     await redis.expire(key, 30)

@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 from services.authorize.adapters.redis_codes import RedisCodes
 from services.authorize.ports import CodeStore
 from tallystick.oauth2.authorization_code import new_authorization_code
-from tallystick.runtime.redis import connect
+from tallystick.runtime.redis import AsyncRedis
+from tallystick.runtime.redis_client import connect
 from tests.fakes.authorize import CODE, issued_code
 from tests.fakes.clock import StandingClock
 from tests.fakes.code_store import InMemoryCodes
@@ -26,7 +27,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture(params=["fake", "redis"])
 def codes(request: pytest.FixtureRequest, redis: Redis) -> CodeStore:
-    return InMemoryCodes(StandingClock()) if request.param == "fake" else RedisCodes(redis)
+    return InMemoryCodes(StandingClock()) if request.param == "fake" else RedisCodes(AsyncRedis(redis))
 
 
 async def test_what_was_put_is_found(codes: CodeStore) -> None:
@@ -66,14 +67,14 @@ async def test_codes_do_not_mix(codes: CodeStore) -> None:
 
 async def test_redis_forgets_a_code_by_itself(redis: Redis) -> None:
     """The lifetime is the key's, so that nothing is left of what nobody redeems (RESP-04, OPS-02)."""
-    await RedisCodes(redis).put(issued_code(), seconds=60)
+    await RedisCodes(AsyncRedis(redis)).put(issued_code(), seconds=60)
     [key] = await redis.keys()
     assert 0 < await redis.pttl(key) <= 60_000
 
 
 async def test_redis_holds_no_code(redis: Redis) -> None:
     """Whoever reads Redis can redeem nothing (GEN-11)."""
-    await RedisCodes(redis).put(issued_code(), seconds=60)
+    await RedisCodes(AsyncRedis(redis)).put(issued_code(), seconds=60)
     [key] = await redis.keys()
     assert CODE.text.partition(".")[2] not in f"{key!r} {await redis.get(key)!r}"
 
@@ -81,7 +82,7 @@ async def test_redis_holds_no_code(redis: Redis) -> None:
 @pytest.mark.parametrize("value", [b"", b"{", b'{"code_id": 1}', b"\xff\xfe"])
 async def test_an_unreadable_code_is_not_found(redis: Redis, value: bytes) -> None:
     """What something else wrote there is no code (GEN-13)."""
-    store = RedisCodes(redis)
+    store = RedisCodes(AsyncRedis(redis))
     await store.put(issued_code(), seconds=60)
     [key] = await redis.keys()
     await redis.set(key, value)

@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 from services.authorize.adapters.redis_interactions import RedisInteractions
 from services.authorize.ports import InteractionStore
 from services.authorize.request import Interaction
-from tallystick.runtime.redis import connect
+from tallystick.runtime.redis import AsyncRedis
+from tallystick.runtime.redis_client import connect
 from tests.fakes.authorize import REQUEST, InMemoryInteractions
 
 ONE, OTHER = b"1" * 32, b"2" * 32
@@ -27,7 +28,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture(params=["fake", "redis"])
 def interactions(request: pytest.FixtureRequest, redis: Redis) -> InteractionStore:
-    return InMemoryInteractions() if request.param == "fake" else RedisInteractions(redis)
+    return InMemoryInteractions() if request.param == "fake" else RedisInteractions(AsyncRedis(redis))
 
 
 async def test_finding_changes_nothing(interactions: InteractionStore) -> None:
@@ -70,10 +71,10 @@ async def test_interactions_do_not_mix(interactions: InteractionStore) -> None:
 async def test_one_of_many_replicas_consumes(redis_url: str, redis: Redis) -> None:
     """Over connections of their own, as replicas have, exactly one wins in every round (UI-09)."""
     replicas = [connect(redis_url) for _ in range(4)]
-    stores = [RedisInteractions(replica) for replica in replicas]
+    stores = [RedisInteractions(AsyncRedis(replica)) for replica in replicas]
     try:
         for _ in range(25):
-            await RedisInteractions(redis).put(ONE, INTERACTION, seconds=60)
+            await RedisInteractions(AsyncRedis(redis)).put(ONE, INTERACTION, seconds=60)
             outcomes = await asyncio.gather(*(store.consume(ONE) for store in stores * 3))
             assert outcomes.count(True) == 1
     finally:
@@ -83,14 +84,14 @@ async def test_one_of_many_replicas_consumes(redis_url: str, redis: Redis) -> No
 
 async def test_redis_forgets_an_interaction_by_itself(redis: Redis) -> None:
     """Abandoned requests leave nothing behind (OPS-02)."""
-    await RedisInteractions(redis).put(ONE, INTERACTION, seconds=60)
+    await RedisInteractions(AsyncRedis(redis)).put(ONE, INTERACTION, seconds=60)
     [key] = await redis.keys()
     assert 0 < await redis.pttl(key) <= 60_000
 
 
 async def test_an_unreadable_interaction_is_not_found(redis: Redis) -> None:
     """What something else wrote there is no interaction (GEN-13)."""
-    store = RedisInteractions(redis)
+    store = RedisInteractions(AsyncRedis(redis))
     await store.put(ONE, INTERACTION, seconds=60)
     [key] = await redis.keys()
     await redis.set(key, b'{"request": {}}')

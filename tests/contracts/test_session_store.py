@@ -13,7 +13,8 @@ from services.authorize.model import Session, User
 from services.authorize.ports import EndedSessions, SessionStore
 from tallystick.runtime.audit_event import AuditEvent, EventKind
 from tallystick.runtime.postgres import AsyncPostgres
-from tallystick.runtime.redis import connect
+from tallystick.runtime.redis import AsyncRedis
+from tallystick.runtime.redis_client import connect
 from tests.fakes.authorize import BOB, InMemoryUsers
 from tests.fakes.sign_in import InMemoryEndedSessions, InMemorySessions
 from tests.support.databases import Database
@@ -43,7 +44,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture(params=["fake", "redis"])
 def sessions(request: pytest.FixtureRequest, redis: Redis) -> SessionStore:
-    return InMemorySessions() if request.param == "fake" else RedisSessions(redis)
+    return InMemorySessions() if request.param == "fake" else RedisSessions(AsyncRedis(redis))
 
 
 async def test_a_session_is_found_until_it_ends(sessions: SessionStore) -> None:
@@ -85,7 +86,7 @@ async def test_what_has_ended_cannot_be_renewed(sessions: SessionStore) -> None:
 
 async def test_redis_forgets_a_session_by_itself(redis: Redis) -> None:
     """The lifetime is the key's, when it is renewed too (OPS-02)."""
-    store = RedisSessions(redis)
+    store = RedisSessions(AsyncRedis(redis))
     await store.put(ONE, SESSION, seconds=60)
     [key] = await redis.keys()
     assert 0 < await redis.pttl(key) <= 60_000
@@ -95,7 +96,7 @@ async def test_redis_forgets_a_session_by_itself(redis: Redis) -> None:
 
 async def test_an_unreadable_session_is_not_found(redis: Redis) -> None:
     """What something else wrote there signs nobody in (GEN-13)."""
-    store = RedisSessions(redis)
+    store = RedisSessions(AsyncRedis(redis))
     await store.put(ONE, SESSION, seconds=60)
     [key] = await redis.keys()
     await redis.set(key, b'{"user_id": "bob", "user_epoch": 3, "expires_at": 9e9, "idle_expires_at": 9e9}')

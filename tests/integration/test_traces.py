@@ -88,7 +88,7 @@ def only(spans: list[SentSpan], name: str, kind: str) -> SentSpan:
 
 
 def test_a_code_is_followed_from_token_to_authorize(world: World) -> None:
-    """A token request is one trace: the request, the call to authorize, its answer there, and the statements."""
+    """A token request is one trace: the request, the call to authorize, its answer there, and what the stores did."""
     world.buy()
     spans = world.collector.trace_with(("token", "POST /oauth2/token"), ("authorize", CHECK_CODE))
     request = only(spans, "POST /oauth2/token", "SPAN_KIND_SERVER")
@@ -104,6 +104,9 @@ def test_a_code_is_followed_from_token_to_authorize(world: World) -> None:
     assert request.attributes["http.response.status_code"] == 200
     assert asked.attributes["rpc.response.status_code"] == answered.attributes["rpc.response.status_code"] == "OK"
     assert request.attributes["tallystick.request_id"] == answered.attributes["tallystick.request_id"]
+    found = only(spans, "GET", "SPAN_KIND_CLIENT")
+    assert found.span.parent_span_id == answered.span.span_id
+    assert found.attributes == {"db.system.name": "redis", "db.operation.name": "GET"}
     statements = [span for span in spans if span.name == "postgresql"]
     assert {span.span.parent_span_id for span in statements} <= {request.span.span_id, answered.span.span_id}
 

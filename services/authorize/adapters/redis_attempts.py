@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from services.authorize.model import AttemptCounter, ExhaustedCounter
-from tallystick.runtime.redis import RedisClient, run_script, translated
+from tallystick.runtime.redis import AsyncRedis
 
 _MILLISECONDS = 1000
 
@@ -38,22 +38,20 @@ end
 class RedisAttempts:
     """Implements `AttemptCounts`."""
 
-    def __init__(self, redis: RedisClient) -> None:
+    def __init__(self, redis: AsyncRedis) -> None:
         self._redis = redis
 
     async def add(self, counters: Sequence[AttemptCounter], *, seconds: int) -> ExhaustedCounter | None:
         """Count an attempt by all counters; by none when one has reached its limit, and return the one to wait for."""
         arguments = [seconds * _MILLISECONDS, *(counter.limit for counter in counters)]
-        async with translated():
-            longest, wait = await run_script(self._redis, _ADD, _keys(counters), arguments)
+        longest, wait = await self._redis.run(_ADD, _keys(counters), arguments)
         if longest == 0:
             return None
         return ExhaustedCounter(counters[longest - 1], -(-wait // _MILLISECONDS))
 
     async def take_back(self, counters: Sequence[AttemptCounter]) -> None:
         """Count one attempt less."""
-        async with translated():
-            await run_script(self._redis, _TAKE_BACK, _keys(counters))
+        await self._redis.run(_TAKE_BACK, _keys(counters))
 
 
 def _keys(counters: Sequence[AttemptCounter]) -> list[str]:

@@ -1,6 +1,6 @@
 """How often a code challenge was used, counted in Redis."""
 
-from tallystick.runtime.redis import RedisClient, run_script, translated
+from tallystick.runtime.redis import AsyncRedis
 
 # Counts one more. ARGV: the lifetime of a new key, in seconds, which no later use prolongs.
 _COUNT = """
@@ -12,11 +12,10 @@ return redis.call('INCR', KEYS[1])
 class RedisChallengeUses:
     """Implements `ChallengeUses`."""
 
-    def __init__(self, redis: RedisClient) -> None:
+    def __init__(self, redis: AsyncRedis) -> None:
         self._redis = redis
 
     async def count(self, digest: bytes, *, seconds: int) -> int:
         """Count one more use; a window begins with its first, and no later one prolongs it."""
-        async with translated():
-            uses: int = await run_script(self._redis, _COUNT, [f"tallystick:challenge:{digest.hex()}"], [seconds])
+        uses: int = await self._redis.run(_COUNT, [f"tallystick:challenge:{digest.hex()}"], [seconds])
         return uses

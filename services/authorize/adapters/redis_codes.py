@@ -2,7 +2,7 @@
 
 from services.authorize.adapters.json_record import JsonRecord
 from services.authorize.model import IssuedCode
-from tallystick.runtime.redis import RedisClient, translated
+from tallystick.runtime.redis import AsyncRedis
 
 _RECORD = JsonRecord(IssuedCode)
 
@@ -10,18 +10,16 @@ _RECORD = JsonRecord(IssuedCode)
 class RedisCodes:
     """Implements `CodeStore`."""
 
-    def __init__(self, redis: RedisClient) -> None:
+    def __init__(self, redis: AsyncRedis) -> None:
         self._redis = redis
 
     async def put(self, code: IssuedCode, *, seconds: int) -> None:
         """Keep a code."""
-        async with translated():
-            await self._redis.set(_key(code.code_id), _RECORD.write(code), ex=seconds)
+        await self._redis.set(_key(code.code_id), _RECORD.write(code), seconds=seconds)
 
     async def find(self, code_id: str) -> IssuedCode | None:
         """Return what a code stands for; None when there is none or it has expired."""
-        async with translated():
-            return _RECORD.read(await self._redis.get(_key(code_id)))
+        return _RECORD.read(await self._redis.get(_key(code_id)))
 
 
 def _key(code_id: str) -> str:

@@ -119,10 +119,13 @@ class OtlpTraces:
     @contextmanager
     def statement(self, text: str) -> Iterator[None]:
         """Follow a statement by a span of the kind client, if there is a request that it is a part of."""
-        if not get_current_span().is_recording():
+        with self._stored("postgresql", {"db.system.name": "postgresql", "db.query.text": text}):
             yield
-            return
-        with self._part("postgresql", {"db.system.name": "postgresql", "db.query.text": text}):
+
+    @contextmanager
+    def command(self, name: str) -> Iterator[None]:
+        """Follow a command by a span of the kind client, if there is a request that it is a part of."""
+        with self._stored(name, {"db.system.name": "redis", "db.operation.name": name}):
             yield
 
     def stamp(self, log: WrappedLogger, level: str, event: EventDict) -> EventDict:
@@ -140,6 +143,14 @@ class OtlpTraces:
         impatience.start()
         self._provider.shutdown()
         impatience.cancel()
+
+    @contextmanager
+    def _stored(self, name: str, attributes: Mapping[str, str]) -> Iterator[None]:
+        if not get_current_span().is_recording():
+            yield
+            return
+        with self._part(name, attributes):
+            yield
 
     @contextmanager
     def _part(self, name: str, attributes: Mapping[str, str]) -> Iterator[Span]:

@@ -39,6 +39,9 @@ class Traces(Protocol):
     def statement(self, text: str) -> AbstractContextManager[None]:
         """Follow what the database does for the request in hand; `text` has no values in it."""
 
+    def command(self, name: str) -> AbstractContextManager[None]:
+        """Follow what Redis does for the request in hand, by the name of the command alone."""
+
     def stamp(self, log: WrappedLogger, level: str, event: EventDict) -> EventDict:
         """Add to a line of the log by what trace to find it (a processor of structlog)."""
 
@@ -67,6 +70,11 @@ class NoTraces:
     def statement(self, text: str) -> AbstractContextManager[None]:
         """Follow nothing."""
         del text
+        return nullcontext()
+
+    def command(self, name: str) -> AbstractContextManager[None]:
+        """Follow nothing."""
+        del name
         return nullcontext()
 
     def stamp(self, log: WrappedLogger, level: str, event: EventDict) -> EventDict:

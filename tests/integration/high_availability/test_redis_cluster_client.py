@@ -10,7 +10,8 @@ import pytest
 from tallystick.cli.checks.finding import Outcome
 from tallystick.cli.checks.redis import examine_redis
 from tallystick.runtime.failures import Unavailable
-from tallystick.runtime.redis import RedisClient, connect, translated, wait_until_ready
+from tallystick.runtime.redis import AsyncRedis
+from tallystick.runtime.redis_client import RedisClient, connect
 from tests.support.redis_topologies import Topology, ValkeyProcess, cluster_of_three, wait_until_whole
 
 pytestmark = pytest.mark.long
@@ -65,7 +66,7 @@ async def test_it_begins_while_a_node_is_away(cluster: Topology, client: RedisCl
 
 async def test_it_loses_a_node_while_commands_are_under_way(cluster: Topology, client: RedisClient) -> None:
     """Nobody hears of anything but that Redis cannot be asked, and afterwards all keys are there again."""
-    await wait_until_ready(client)
+    await AsyncRedis(client).open()
     asking = asyncio.gather(*(written(client) for _ in range(30)))
     assert await is_written(client, "key")
     with away(cluster, cluster.servers[0]):
@@ -102,7 +103,7 @@ async def written(client: RedisClient) -> Mapping[str, bool]:
 async def is_written(client: RedisClient, key: str) -> bool:
     """Write a key, and tell whether it could be."""
     try:
-        async with translated():
-            return bool(await client.set(key, "value"))
+        await AsyncRedis(client).set(key, b"value", seconds=60)
     except Unavailable:
         return False
+    return True

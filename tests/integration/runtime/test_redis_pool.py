@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tallystick.runtime.redis import connect
+from tallystick.runtime.redis_client import connect
 
 
 async def test_a_burst_waits_for_connections(redis_url: str) -> None:

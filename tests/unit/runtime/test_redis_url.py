@@ -2,7 +2,7 @@
 
 import pytest
 
-from tallystick.runtime.redis import connect
+from tallystick.runtime.redis_client import connect
 from tallystick.runtime.settings import SettingsError
 
 
