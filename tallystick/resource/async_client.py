@@ -113,8 +113,9 @@ class AsyncIntrospectionClient:
         closing.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        """Close the channel."""
-        await asyncio.gather(self._asked.current.close(), *self._closing)
+        """Close the channel, and former ones with calls in progress, which end."""
+        self._asked.close()
+        await asyncio.gather(*self._closing)
 
     async def __aenter__(self) -> Self:
         return self

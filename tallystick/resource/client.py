@@ -112,8 +112,8 @@ class IntrospectionClient:
             raise error_of(error) from error
 
     def close(self) -> None:
-        """Close the channel."""
-        self._asked.current.close()
+        """Close the channel, and former ones with calls in progress, which end."""
+        self._asked.close()
 
     def __enter__(self) -> Self:
         return self

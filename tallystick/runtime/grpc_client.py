@@ -102,8 +102,9 @@ class Neighbour:
         closing.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        """Close the channel; a former one with a call in progress ends with that call."""
-        await asyncio.gather(self._reached.current.channel.close(), *self._closing)
+        """Close the channel, and former ones with calls in progress, which end."""
+        self._reached.close()
+        await asyncio.gather(*self._closing)
 
     async def __aenter__(self) -> Self:
         return self

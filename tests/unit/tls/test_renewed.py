@@ -51,8 +51,8 @@ def renewed(tmp_path: Path, change: Callable[[], None]) -> Renewed[Made]:
 def test_it_is_made_once_while_nothing_changes(renewed: Renewed[Made]) -> None:
     """And is the same for everybody."""
     with renewed.use() as first, renewed.use() as second:
-        assert first is second is renewed.current
-    assert renewed.current.ended == 0
+        assert first is second
+    assert first.ended == 0
 
 
 def test_the_former_is_ended_at_once_when_nobody_uses_it(renewed: Renewed[Made], change: Callable[[], None]) -> None:
@@ -85,8 +85,22 @@ def test_without_certificates_it_is_made_once() -> None:
     renewed = Renewed(Made, Made.end)
     with renewed.use() as made:
         assert made.certificates is None
-    assert renewed.current is made
+    with renewed.use() as again:
+        assert again is made
     assert made.ended == 0
+
+
+def test_closing_ends_all_that_there_is(renewed: Renewed[Made], change: Callable[[], None]) -> None:
+    """What a call in progress uses too, once; and nothing is made afterwards."""
+    with renewed.use() as former:
+        change()
+        with renewed.use() as latter:
+            renewed.close()
+            assert (former.ended, latter.ended) == (1, 1)
+    change()
+    with renewed.use() as closed:
+        assert closed is latter
+    assert (former.ended, latter.ended) == (1, 1)
 
 
 def test_nothing_is_ended_under_its_users(renewed: Renewed[Made], change: Callable[[], None]) -> None:
@@ -109,5 +123,6 @@ def test_nothing_is_ended_under_its_users(renewed: Renewed[Made], change: Callab
         over.set()
         for each in using:
             each.result()
-    assert {made.ended for made in seen - {renewed.current}} == {1}
-    assert renewed.current.ended == 0
+    with renewed.use() as latest:
+        assert {made.ended for made in seen - {latest}} == {1}
+    assert latest.ended == 0
