@@ -3,7 +3,10 @@
 import re
 from pathlib import Path
 
+import pytest
+
 PAGE = Path(__file__).parents[2] / "docs" / "outages.md"
+FAIL_OVERS = PAGE.with_name("high-availability.md")
 SERVICES = ("authorize", "token", "introspect")
 STORES = ("Postgres", "Redis")
 TEST = re.compile(r"\[`(test_\w+)`\]\(([^)]+)\)")
@@ -37,11 +40,12 @@ def test_every_cell_is_one_sentence_and_names_tests() -> None:
         assert TEST.findall(cell), f"{service} without {away} names no test"
 
 
-def test_every_test_that_is_named_exists() -> None:
-    """What the page names can be found and run."""
+@pytest.mark.parametrize("page", [PAGE, FAIL_OVERS], ids=lambda page: page.name)
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    """What a page names can be found and run."""
     missing = [
         f"{name} in {path}"
-        for name, path in TEST.findall(PAGE.read_text())
-        if not re.search(rf"^(async )?def {name}\(", (PAGE.parent / path).read_text(), re.MULTILINE)
+        for name, path in TEST.findall(page.read_text())
+        if not re.search(rf"^(async )?def {name}\(", (page.parent / path).read_text(), re.MULTILINE)
     ]
     assert missing == []

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,26 +92,25 @@ class World:
         return False
 
 
+@contextmanager
+def served(redis: Topology, databases: Databases, folder: Path) -> Iterator[World]:
+    """Run the services over a Redis."""
+    with databases.migrated() as database, running_cluster(database, redis.url, folder) as cluster:
+        yield World.at(cluster, redis)
+
+
 @pytest.fixture
 def watched(databases: Databases, tmp_path: Path) -> Iterator[World]:
     """A master with a replica, which Sentinels watch."""
-    with (
-        sentinels(tmp_path) as redis,
-        databases.migrated() as database,
-        running_cluster(database, redis.url, tmp_path) as cluster,
-    ):
-        yield World.at(cluster, redis)
+    with sentinels(tmp_path) as redis, served(redis, databases, tmp_path) as world:
+        yield world
 
 
 @pytest.fixture
 def spread(databases: Databases, tmp_path: Path) -> Iterator[World]:
     """A cluster of three."""
-    with (
-        cluster_of_three(tmp_path) as redis,
-        databases.migrated() as database,
-        running_cluster(database, redis.url, tmp_path) as cluster,
-    ):
-        yield World.at(cluster, redis)
+    with cluster_of_three(tmp_path) as redis, served(redis, databases, tmp_path) as world:
+        yield world
 
 
 def test_sentinels_name_another_master(watched: World, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def examine(database: Database, options: str) -> None:
         postgres_limits.check(connection.execute(postgres_limits.READ_UNSET, postgres_limits.LONGEST).fetchone())
 
 
-@pytest.mark.parametrize("more", ["", " -c statement_timeout=1", " -c synchronous_commit=remote_apply"])
+@pytest.mark.parametrize("more", ["", " -c statement_timeout=2000", " -c synchronous_commit=remote_apply"])
 def test_our_limits_are_enough(database: Database, more: str) -> None:
     """What every connection asks for is what is wanted, and narrower is as good (promise 5)."""
     examine(database, OURS + more)
