@@ -22,8 +22,8 @@ TIMEOUT_SECONDS = 1.0
 REUSE = 1000
 """How many answers of each kind a client keeps unless told otherwise."""
 
-# Asking is idempotent, so a call that met a dying connection (UNAVAILABLE) is repeated, within its deadline; nothing
-# else is.
+# Asking is idempotent, so a call that met a dying connection (UNAVAILABLE), or that an ending server had received and
+# not looked at (CANCELLED), is repeated within its deadline; nothing else is.
 _SERVICE_CONFIG = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
@@ -34,7 +34,7 @@ _SERVICE_CONFIG = {
                 "initialBackoff": "0.02s",
                 "maxBackoff": "0.2s",
                 "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
+                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
             },
         }
     ],

@@ -135,9 +135,10 @@ def test_whatever_else_fails_is_unavailable(ask: Ask, introspection: Server, cod
 
 
 @both
-def test_a_dying_connection_is_retried(ask: Ask, introspection: Server) -> None:
-    """A call that met UNAVAILABLE is repeated within its deadline."""
-    introspection.failures = [grpc.StatusCode.UNAVAILABLE] * 2
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
+def test_a_dying_server_is_retried(ask: Ask, introspection: Server, code: grpc.StatusCode) -> None:
+    """A call that met a dying connection, or that an ending server dropped, is repeated within its deadline."""
+    introspection.failures = [code] * 2
     introspection.add("good")
     assert ask(introspection.target, "good").active
     assert len(introspection.asked) == 3
